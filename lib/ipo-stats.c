@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "ipo-stats.h"
+
+#include "coverage.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/list.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "util.h"
+
+/* One coverage counter for each reason, whatever the direction. */
+#define X(NAME, name, text) COVERAGE_DEFINE(ipo_drop_##name);
+IPO_DROPS
+#undef X
+
+/* The counters of one thread.  Only that thread writes them, so a plain load
+ * and store will do; others may read them at any time. */
+struct counters {
+    struct ovs_list node;       /* In 'all_counters'. */
+    atomic_uint64_t packets[IPO_N_DIRECTIONS][IPO_N_FORMATS][2];
+    atomic_uint64_t drops[IPO_N_DIRECTIONS][IPO_N_DROPS];
+};
+
+/* The sum of several threads' counters. */
+struct totals {
+    uint64_t packets[IPO_N_DIRECTIONS][IPO_N_FORMATS][2];
+    uint64_t drops[IPO_N_DIRECTIONS][IPO_N_DROPS];
+};
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list all_counters OVS_GUARDED_BY(mutex)
+    = OVS_LIST_INITIALIZER(&all_counters);
+/* Of threads that have ended. */
+static struct totals ended_totals OVS_GUARDED_BY(mutex);
+
+DEFINE_STATIC_PER_THREAD_DATA(struct counters *, my_counters, NULL);
+static pthread_key_t counters_key;      /* Calls counters_end(). */
+
+static void
+add_counters(struct totals *totals, struct counters *c)
+{
+    uint64_t x;
+
+    for (int d = 0; d < IPO_N_DIRECTIONS; d++) {
+        for (int f = 0; f < IPO_N_FORMATS; f++) {
+            for (int k = 0; k < 2; k++) {
+                atomic_read_relaxed(&c->packets[d][f][k], &x);
+                totals->packets[d][f][k] += x;
+            }
+        }
+        for (int r = 0; r < IPO_N_DROPS; r++) {
+            atomic_read_relaxed(&c->drops[d][r], &x);
+            totals->drops[d][r] += x;
+        }
+    }
+}
+
+static void
+counters_end(void *c_)
+{
+    struct counters *c = c_;
+
+    ovs_mutex_lock(&mutex);
+    add_counters(&ended_totals, c);
+    ovs_list_remove(&c->node);
+    ovs_mutex_unlock(&mutex);
+    free_cacheline(c);
+}
+
+static struct counters *
+counters_begin(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    struct counters *c = xzalloc_cacheline(sizeof *c);
+
+    if (ovsthread_once_start(&once)) {
+        xpthread_key_create(&counters_key, counters_end);
+        ovsthread_once_done(&once);
+    }
+    ovs_mutex_lock(&mutex);
+    ovs_list_push_back(&all_counters, &c->node);
+    ovs_mutex_unlock(&mutex);
+    xpthread_setspecific(counters_key, c);
+    *my_counters_get() = c;
+    return c;
+}
+
+static inline struct counters *
+counters_get(void)
+{
+    struct counters *c = *my_counters_get();
+
+    return OVS_LIKELY(c) ? c : counters_begin();
+}
+
+static inline void
+increment(atomic_uint64_t *counter)
+{
+    uint64_t x;
+
+    atomic_read_relaxed(counter, &x);
+    atomic_store_relaxed(counter, x + 1);
+}
+
+/* Counts a packet in 'format', with a key if 'has_key'. */
+void
+ipo_stats_packet(enum ipo_direction direction, enum ipo_format format,
+                 bool has_key)
+{
+    increment(&counters_get()->packets[direction][format][has_key]);
+}
+
+/* Counts a packet dropped because of 'drop'. */
+void
+ipo_stats_drop(enum ipo_direction direction, enum ipo_drop drop)
+{
+    increment(&counters_get()->drops[direction][drop]);
+    switch (drop) {
+#define X(NAME, name, text)                 \
+    case IPO_DROP_##NAME:                   \
+        COVERAGE_INC(ipo_drop_##name);      \
+        break;
+    IPO_DROPS
+#undef X
+    case IPO_DROP_NONE:
+    case IPO_N_DROPS:
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+format_direction(const struct totals *totals, enum ipo_direction d,
+                 struct ds *ds)
+{
+    ds_put_format(ds, "packets %s:\n", d == IPO_SENT ? "sent" : "received");
+    for (int f = 0; f < IPO_N_FORMATS; f++) {
+        for (int k = 0; k < (f == IPO_COMPACT ? 1 : 2); k++) {
+            ds_put_format(ds, "    %s%s: %"PRIu64"\n",
+                          ipo_format_name(f), k ? "+key" : "",
+                          totals->packets[d][f][k]);
+        }
+    }
+    for (int r = IPO_DROP_NONE + 1; r < IPO_N_DROPS; r++) {
+        if (totals->drops[d][r]) {
+            ds_put_format(ds, "    dropped %s: %"PRIu64" (%s)\n",
+                          ipo_drop_name(r), totals->drops[d][r],
+                          ipo_drop_text(r));
+        }
+    }
+}
+
+/* Appends all counters to 'ds', those of drops as far as they are not 0. */
+void
+ipo_stats_format(struct ds *ds)
+{
+    struct totals totals;
+    struct counters *c;
+
+    ovs_mutex_lock(&mutex);
+    totals = ended_totals;
+    LIST_FOR_EACH (c, node, &all_counters) {
+        add_counters(&totals, c);
+    }
+    ovs_mutex_unlock(&mutex);
+
+    format_direction(&totals, IPO_SENT, ds);
+    format_direction(&totals, IPO_RECEIVED, ds);
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "netdev-ipo.h"
+
+#include <errno.h>
+#include <net/if.h>
+
+#include "csum.h"
+#include "flow.h"
+#include "ipo-odp.h"
+#include "ipo-options.h"
+#include "ipo-peers.h"
+#include "ipo-stats.h"
+#include "ipo-wire.h"
+#include "netdev.h"
+#include "netdev-vport-private.h"
+#include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "packets.h"
+#include "smap.h"
+#include "unaligned.h"
+#include "unixctl.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(netdev_ipo);
+
+/* Ports. */
+
+static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+
+/* Configured ports: name to struct netdev.  Under 'mutex'. */
+static struct shash ports = SHASH_INITIALIZER(&ports);
+
+/* The last error logged for each port that has one: name to string, for at
+ * most MAX_LOGGED ports.  Under 'mutex'. */
+static struct shash logged = SHASH_INITIALIZER(&logged);
+enum { MAX_LOGGED = 4096 };
+
+static const struct ipo_options *
+get_options(const struct netdev *netdev)
+{
+    return ovsrcu_get(struct ipo_options *,
+                      &netdev_vport_cast(netdev)->ipo.options);
+}
+
+static void
+set_options(struct netdev *netdev, struct ipo_options *options)
+{
+    struct netdev_ipo *ipo = &netdev_vport_cast(netdev)->ipo;
+    struct ipo_options *old = ovsrcu_get_protected(struct ipo_options *,
+                                                   &ipo->options);
+
+    ovsrcu_set(&ipo->options, options);
+    if (old) {
+        ovsrcu_postpone(ipo_options_destroy, old);
+    }
+}
+
+/* Replaces the peers that 'old' gives by those that 'new' gives; either may be
+ * null.  Returns what is wrong, for the caller to free, or null. */
+static char *
+replace_peers(const struct ipo_options *old, const struct ipo_options *new)
+{
+    static const struct ipo_peer_list none;
+
+    return ipo_peers_replace(old ? &old->peers : &none,
+                             new ? &new->peers : &none);
+}
+
+/* Logs 'error' of the port called 'name' unless it was the last one logged for
+ * it: a port that cannot be configured is tried again and again.  A null
+ * 'error' means that the port is all right. */
+static void
+log_once(const char *name, const char *error)
+{
+    const char *last;
+
+    ovs_mutex_lock(&mutex);
+    last = shash_find_data(&logged, name);
+    if (error && (!last || strcmp(last, error))) {
+        VLOG_WARN("%s", error);
+    }
+    free(shash_find_and_delete(&logged, name));
+    if (error) {
+        if (shash_count(&logged) >= MAX_LOGGED) {
+            shash_clear_free_data(&logged);
+        }
+        shash_add(&logged, name, xstrdup(error));
+    }
+    ovs_mutex_unlock(&mutex);
+}
+
+/* Returns whether 'netdev' is a port of this type. */
+bool
+netdev_ipo_is(const struct netdev *netdev)
+{
+    return !strcmp(netdev_get_type(netdev), "ipo");
+}
+
+/* Checks 'args' and, if nothing is wrong with them, makes them the options of
+ * 'netdev'.  'set_tunnel_config' sets those that all tunnels share. */
+static char *
+set_config(struct netdev *netdev, const struct smap *args,
+           netdev_set_config_func *set_tunnel_config)
+{
+    const struct ipo_options *old = get_options(netdev);
+    struct smap tunnel_args = SMAP_INITIALIZER(&tunnel_args);
+    struct ipo_options *new;
+    char *error, *undo_error;
+    bool changed;
+
+    error = ipo_options_parse(args, &new, &tunnel_args);
+    if (error) {
+        goto out;
+    }
+
+    error = replace_peers(old, new);
+    if (error) {
+        ipo_options_destroy(new);
+        goto out;
+    }
+
+    if (set_tunnel_config(netdev, &tunnel_args, &error)) {
+        undo_error = replace_peers(new, old);
+        ovs_assert(!undo_error);
+        ipo_options_destroy(new);
+        if (!error) {
+            error = xstrdup("tunnel options refused");
+        }
+        goto out;
+    }
+
+    changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
+    set_options(netdev, new);
+    ovs_mutex_lock(&mutex);
+    shash_replace(&ports, netdev_get_name(netdev), netdev);
+    ovs_mutex_unlock(&mutex);
+    if (changed) {
+        netdev_change_seq_changed(netdev);
+    }
+
+out:
+    smap_destroy(&tunnel_args);
+    return error;
+}
+
+/* Makes 'args' the options of 'netdev', all or nothing.  Returns 0, or EINVAL
+ * with the reason in '*errp', which the caller must free. */
+int
+netdev_ipo_set_config(struct netdev *netdev, const struct smap *args,
+                      char **errp, netdev_set_config_func *set_tunnel_config)
+{
+    const char *name = netdev_get_name(netdev);
+    char *reason = set_config(netdev, args, set_tunnel_config);
+
+    if (reason) {
+        *errp = xasprintf("%s: %s", name, reason);
+        free(reason);
+    }
+    log_once(name, reason ? *errp : NULL);
+    return reason ? EINVAL : 0;
+}
+
+/* Adds the options of 'netdev' to 'args', those that all tunnels share by
+ * 'get_tunnel_config'.  Returns 0 or a positive errno value. */
+int
+netdev_ipo_get_config(const struct netdev *netdev, struct smap *args,
+                      netdev_get_config_func *get_tunnel_config)
+{
+    const struct ipo_options *options = get_options(netdev);
+    const struct smap_node *node;
+
+    if (options) {
+        SMAP_FOR_EACH (node, &options->ipo_args) {
+            smap_add(args, node->key, node->value);
+        }
+    }
+    return get_tunnel_config(netdev, args);
+}
+
+/* Takes away what 'netdev', about to be destroyed, gave.  Does nothing for a
+ * port of another type. */
+void
+netdev_ipo_destruct(struct netdev *netdev)
+{
+    const struct ipo_options *options = get_options(netdev);
+
+    if (options) {
+        char *error = replace_peers(options, NULL);
+
+        ovs_assert(!error);
+        ovs_mutex_lock(&mutex);
+        shash_find_and_delete(&ports, netdev_get_name(netdev));
+        ovs_mutex_unlock(&mutex);
+        set_options(netdev, NULL);
+    }
+}
+
+static void
+format_port(const struct netdev *netdev, struct ds *ds)
+{
+    struct smap args = SMAP_INITIALIZER(&args);
+    const struct smap_node **nodes;
+
+    ds_put_format(ds, "    %s:", netdev_get_name(netdev));
+    netdev_get_config(netdev, &args);
+    if (!smap_get(&args, "ipo_format")) {
+        smap_add(&args, "ipo_format", "auto");
+    }
+    nodes = smap_sort(&args);
+    for (size_t i = 0; i < smap_count(&args); i++) {
+        ds_put_format(ds, " %s=%s", nodes[i]->key, nodes[i]->value);
+    }
+    ds_put_char(ds, '\n');
+    free(nodes);
+    smap_destroy(&args);
+}
+
+static void
+ipo_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
+         const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    const struct shash_node **nodes;
+
+    ovs_mutex_lock(&mutex);
+    ds_put_format(&ds, "ports: %"PRIuSIZE"\n", shash_count(&ports));
+    nodes = shash_sort(&ports);
+    for (size_t i = 0; i < shash_count(&ports); i++) {
+        format_port(nodes[i]->data, &ds);
+    }
+    free(nodes);
+    ovs_mutex_unlock(&mutex);
+
+    ds_put_format(&ds, "peers: %"PRIuSIZE"\n", ipo_peers_count());
+    ipo_peers_format(&ds);
+    ipo_stats_format(&ds);
+    unixctl_command_reply(conn, ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
+/* Registers the type's commands.  To be called once. */
+void
+netdev_ipo_register(void)
+{
+    unixctl_command_register("ipo/show", "", 0, 0, ipo_show, NULL);
+}
+
+/* Datapath. */
+
+/* Fills '*push' with how to send what 'options' and the tunnel metadata in
+ * 'flow' ask for, from 'src', a node address. */
+static void
+init_push(struct ipo_push *push, const struct ipo_options *options,
+          const struct flow *flow, ovs_be32 src)
+{
+    uint64_t key = ntohll(flow->tunnel.tun_id);
+    const struct ipo_prefixes *prefixes;
+    struct ipo_tx *tx = &push->tx;
+
+    memset(push, 0, sizeof *push);
+    tx->src = ntohl(src);
+    tx->dst = ntohl(flow->tunnel.ip_dst);
+    tx->has_key = (flow->tunnel.flags & FLOW_TNL_F_KEY) != 0;
+    if (tx->has_key) {
+        tx->key = key;
+        push->drop = key > UINT32_MAX ? IPO_DROP_KEY : IPO_DROP_NONE;
+    }
+
+    prefixes = ipo_peers_find(tx->dst);
+    if (prefixes) {
+        tx->prefixes = *prefixes;
+    }
+    tx->formats = ipo_formats_auto(prefixes, tx->has_key);
+    if (options->format != IPO_FORMAT_AUTO) {
+        tx->formats &= 1u << options->format;
+    }
+}
+
+/* Writes to 'data' the Ethernet header that 'params' ask for, and an IPv4
+ * header with nothing but the addresses in 'tx'. */
+static void
+put_headers(struct ovs_action_push_tnl *data, const struct ipo_tx *tx,
+            const struct netdev_tnl_build_header_params *params)
+{
+    struct eth_header *eth = (struct eth_header *) data->header;
+    struct ip_header *ip = (struct ip_header *) (eth + 1);
+
+    memset(eth, 0, sizeof *eth + sizeof *ip);
+    eth->eth_dst = params->dmac;
+    eth->eth_src = params->smac;
+    eth->eth_type = htons(ETH_TYPE_IP);
+
+    ip->ip_ihl_ver = IP_IHL_VER(5, 4);
+    put_16aligned_be32(&ip->ip_src, htonl(tx->src));
+    put_16aligned_be32(&ip->ip_dst, htonl(tx->dst));
+    ip->ip_csum = csum(ip, sizeof *ip);
+}
+
+/* Fills 'data' for the packets of a flow to 'netdev', which
+ * netdev_ipo_push_batch() will complete.  Returns 0 or a positive errno
+ * value. */
+int
+netdev_ipo_build_header(const struct netdev *netdev,
+                        struct ovs_action_push_tnl *data,
+                        const struct netdev_tnl_build_header_params *params)
+{
+    const struct ipo_options *options = get_options(netdev);
+    struct ipo_push push;
+
+    if (!options) {
+        return ENODEV;
+    }
+    if (params->is_ipv6 || !params->flow->tunnel.ip_dst) {
+        return EAFNOSUPPORT;
+    }
+
+    init_push(&push, options, params->flow,
+              in6_addr_get_mapped_ipv4(params->s_ip));
+    put_headers(data, &push.tx, params);
+    ipo_push_put(data, &push);
+    data->tnl_type = OVS_VPORT_TYPE_IPO;
+    return 0;
+}
+
+/* Makes 'netdev' one that can push headers, but is never called:
+ * netdev_ipo_push_batch() is, because it can drop packets. */
+void
+netdev_ipo_push_header(OVS_COMPAT_PUSH_HEADER_PARAMS)
+{
+    OVS_NOT_REACHED();
+}
+
+/* Turns 'packet' into an IPO packet behind the Ethernet header 'eth', and
+ * counts it.  Returns 0 or a negative 'enum ipo_drop'. */
+static int
+push_packet(struct dp_packet *packet, const struct ipo_push *push,
+            const void *eth)
+{
+    const struct ipo_tx *tx = &push->tx;
+    int opt_len, tot_len, ihl;
+    uint8_t *ip;
+
+    if (OVS_UNLIKELY(push->drop)) {
+        return -(int) push->drop;
+    }
+    if (OVS_UNLIKELY(packet->packet_type != htonl(PT_IPV4))) {
+        return -IPO_DROP_MALFORMED;
+    }
+    if (OVS_UNLIKELY(!ovs_compat_finish_offloads(packet))) {
+        return -IPO_DROP_OFFLOAD;
+    }
+
+    dp_packet_prealloc_headroom(packet, ETH_HEADER_LEN + IPO_OPT_LEN_MAX);
+    ip = dp_packet_data(packet);
+    opt_len = ipo_encap(ip, dp_packet_size(packet), tx);
+    if (OVS_UNLIKELY(opt_len < 0)) {
+        return opt_len;
+    }
+
+    ip = dp_packet_push_uninit(packet, ETH_HEADER_LEN + opt_len);
+    memcpy(ip, eth, ETH_HEADER_LEN);
+    ip += ETH_HEADER_LEN;
+    ihl = (ip[0] & 0xf) * 4;
+    tot_len = ip[2] << 8 | ip[3];
+    dp_packet_set_size(packet, ETH_HEADER_LEN + tot_len);
+
+    packet->packet_type = htonl(PT_ETH);
+    dp_packet_reset_offsets(packet);
+    packet->l3_ofs = ETH_HEADER_LEN;
+    packet->l4_ofs = ETH_HEADER_LEN + ihl;
+
+    ipo_stats_packet(IPO_SENT, opt_len / 4 - 1 - tx->has_key, tx->has_key);
+    return 0;
+}
+
+/* Turns the packets of 'batch' into IPO packets as 'data' says.  Drops and
+ * counts those that cannot be. */
+void
+netdev_ipo_push_batch(struct dp_packet_batch *batch,
+                      const struct ovs_action_push_tnl *data)
+{
+    size_t i, size = dp_packet_batch_size(batch);
+    struct dp_packet *packet;
+    struct ipo_push push;
+
+    ipo_push_get(data, &push);
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
+        int error = push_packet(packet, &push, data->header);
+
+        if (OVS_LIKELY(!error)) {
+            pkt_metadata_init(&packet->md, data->out_port);
+            ovs_compat_batch_keep(batch, packet, i);
+        } else {
+            ipo_stats_drop(IPO_SENT, -error);
+            dp_packet_delete(packet);
+        }
+    }
+}
+
+/* Turns the IPO packet in 'packet' into the inner packet, and counts it.
+ * Stores what its header said in 'tnl'.  Returns 0 or a negative 'enum
+ * ipo_drop'. */
+static int
+pop_packet(struct dp_packet *packet, struct flow_tnl *tnl)
+{
+    uint8_t *ip = dp_packet_l3(packet);
+    uint8_t *data = dp_packet_data(packet);
+    struct ipo_rx rx;
+    int error;
+
+    if (OVS_UNLIKELY(!ip)) {
+        return -IPO_DROP_MALFORMED;
+    }
+    error = ipo_parse(ip, dp_packet_size(packet) - (ip - data), &rx);
+    if (OVS_UNLIKELY(error)) {
+        return error;
+    }
+    error = ipo_decap(ip, &rx, (rx.format == IPO_FULL
+                                ? NULL : ipo_peers_find(rx.src)));
+    if (OVS_UNLIKELY(error)) {
+        return error;
+    }
+
+    ip += rx.opt_len;
+    dp_packet_reset_packet(packet, ip - data);
+    dp_packet_set_size(packet, ip[2] << 8 | ip[3]);
+    packet->packet_type = htonl(PT_IPV4);
+
+    /* TOS and TTL are in the inner header, and nowhere else: without them in
+     * 'tnl', packets that differ only in them make one megaflow. */
+    tnl->ip_src = htonl(rx.src);
+    tnl->ip_dst = htonl(rx.dst);
+    if (rx.has_key) {
+        tnl->flags |= FLOW_TNL_F_KEY;
+        tnl->tun_id = htonll(rx.key);
+    }
+
+    ipo_stats_packet(IPO_RECEIVED, rx.format, rx.has_key);
+    return 0;
+}
+
+/* Turns the IPO packet in 'packet' into the inner packet with its tunnel
+ * metadata, and returns it, or drops and counts it and returns null. */
+struct dp_packet *
+netdev_ipo_pop_header(struct dp_packet *packet)
+{
+    int error;
+
+    pkt_metadata_init_tnl(&packet->md);
+    error = pop_packet(packet, &packet->md.tunnel);
+    if (OVS_UNLIKELY(error)) {
+        ipo_stats_drop(IPO_RECEIVED, -error);
+        dp_packet_delete(packet);
+        return NULL;
+    }
+    return packet;
+}
+
+/* Translation of what follows a push. */
+
+/* Returns the format of the packets of 'inner' when sent by 'push', or a
+ * negative 'enum ipo_drop'. */
+static int
+choose_format(const struct ipo_push *push, const struct flow *inner)
+{
+    return ipo_choose_format(&push->tx, inner->nw_proto,
+                             ntohl(inner->nw_src), ntohl(inner->nw_dst));
+}
+
+static void
+set_outer_fields(const struct flow *inner, uint8_t nw_proto,
+                 struct flow *outer)
+{
+    outer->nw_proto = nw_proto;
+    outer->nw_tos = inner->nw_tos;
+    outer->nw_ttl = inner->nw_ttl;
+    outer->nw_frag = inner->nw_frag;
+    outer->tcp_flags = 0;
+}
+
+/* If 'data' pushes an IPO header to packets of 'inner', sets in 'base_flow' and
+ * 'flow', which describe the packet after that, the fields of the IPv4 header
+ * that are the packet's own. */
+void
+netdev_ipo_outer_flow(const struct ovs_action_push_tnl *data,
+                      const struct flow *inner,
+                      struct flow *base_flow, struct flow *flow)
+{
+    struct ipo_push push;
+    uint8_t nw_proto;
+    int format;
+
+    if (data->tnl_type != OVS_VPORT_TYPE_IPO) {
+        return;
+    }
+
+    ipo_push_get(data, &push);
+    format = choose_format(&push, inner);
+    nw_proto = format < 0 ? 0 : ipo_outer_protocol(format, inner->nw_proto);
+    set_outer_fields(inner, nw_proto, base_flow);
+    set_outer_fields(inner, nw_proto, flow);
+}
+
+/* Makes exact in 'wc' what decides on the outer protocol of the packets of
+ * 'inner' when 'tx' sends them. */
+static void
+unwildcard_protocol(const struct ipo_tx *tx, const struct flow *inner,
+                    struct flow_wildcards *wc)
+{
+    const struct ipo_prefixes *p = &tx->prefixes;
+
+    if (!(tx->formats & (1u << IPO_COMPACT))) {
+        return;                 /* Always IPO_PROTO_EXTENDED. */
+    }
+    wc->masks.nw_proto = UINT8_MAX;
+    if (tx->formats == 1u << IPO_COMPACT
+        || !ipo_protocol_shifts(inner->nw_proto)) {
+        return;
+    }
+    wc->masks.nw_src |= htonl(p->local_mask);
+    if (!((ntohl(inner->nw_src) ^ p->local) & p->local_mask)) {
+        wc->masks.nw_dst |= htonl(p->remote_mask);
+    }
+}
+
+/* If 'data' pushed an IPO header to packets of 'inner', makes exact in 'wc' the
+ * fields that decided on what was translated after that.  'outer_wc' says which
+ * fields of the outer header that translation looked at. */
+void
+netdev_ipo_unwildcard(const struct ovs_action_push_tnl *data,
+                      const struct flow *inner,
+                      const struct flow_wildcards *outer_wc,
+                      struct flow_wildcards *wc)
+{
+    struct ipo_push push;
+
+    if (data->tnl_type != OVS_VPORT_TYPE_IPO
+        || inner->dl_type != htons(ETH_TYPE_IP)) {
+        return;
+    }
+
+    ipo_push_get(data, &push);
+    wc->masks.nw_tos |= outer_wc->masks.nw_tos;
+    wc->masks.nw_ttl |= outer_wc->masks.nw_ttl;
+    wc->masks.nw_frag |= outer_wc->masks.nw_frag;
+    if (outer_wc->masks.nw_proto) {
+        unwildcard_protocol(&push.tx, inner, wc);
+    }
+}
+
+/* Returns by how many bytes 'data' makes the packets of 'inner' longer, for
+ * the statistics of what they pass after that. */
+uint16_t
+netdev_ipo_growth(const struct ovs_action_push_tnl *data,
+                  const struct flow *inner)
+{
+    struct ipo_push push;
+    int format;
+
+    if (data->tnl_type != OVS_VPORT_TYPE_IPO) {
+        return data->header_len;
+    }
+    ipo_push_get(data, &push);
+    format = choose_format(&push, inner);
+    return format < 0 ? 0 : ipo_option_len(format, push.tx.has_key);
+}
+
+/* Reception. */
+
+/* The protocols from IPO_PROTO_SHIFT + IPO_PROTO_INNER_MIN to IPO_PROTO_SHIFT +
+ * IPO_PROTO_INNER_MAX, then IPO_PROTO_EXTENDED, as few masked matches. */
+static const struct {
+    uint8_t value, mask;
+} nw_protos[] = {
+    { 144, 0xf0 },
+    { 160, 0xe0 },
+    { 192, 0xe0 },
+    { 224, 0xf0 },
+    { 240, 0xf8 },
+    { 248, 0xfc },
+    { 252, 0xff },
+    { 253, 0xff },
+};
+
+/* Stores in '*nw_proto' the protocol number 'i', counted from 0, under which a
+ * type whose only one is 'type_nw_proto' receives at 'addr'.  If there are not
+ * that many, restores 'type_nw_proto' and returns false. */
+bool
+netdev_ipo_nw_proto(uint8_t type_nw_proto, const struct in6_addr *addr,
+                    unsigned int i, uint8_t *nw_proto)
+{
+    *nw_proto = type_nw_proto;
+    if (type_nw_proto != NETDEV_IPO_NW_PROTO) {
+        return i == 0;
+    }
+    if (i >= ARRAY_SIZE(nw_protos) || !IN6_IS_ADDR_V4MAPPED(addr)) {
+        return false;
+    }
+    *nw_proto = nw_protos[i].value;
+    return true;
+}
+
+/* If 'nw_proto' comes from netdev_ipo_nw_proto() for type ipo, makes 'wc' match
+ * all the protocols that it stands for, and fragments, each of which is an IPO
+ * packet (wire-format.md, rules 3 and 4). */
+void
+netdev_ipo_tnl_port_match(uint8_t nw_proto, struct flow_wildcards *wc)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(nw_protos); i++) {
+        if (nw_proto == nw_protos[i].value) {
+            wc->masks.nw_proto = nw_protos[i].mask;
+            wc->masks.nw_frag = 0;
+        }
+    }
+}
