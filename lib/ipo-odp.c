@@ -175,6 +175,9 @@ scan_push(const char *s, int *n, struct ipo_push *push)
                             &tx->prefixes.remote_mask))) {
         return false;
     }
+    if (tx->formats & ~ipo_formats_auto(&tx->prefixes, tx->has_key)) {
+        return false;           /* Such packets would be sent wrong. */
+    }
     return scan_word(s, n, "))");
 }
 

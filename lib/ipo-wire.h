@@ -98,7 +98,8 @@ struct ipo_prefixes {
     uint32_t remote, remote_mask;
 };
 
-/* How to send: the outer addresses, the key, and the formats to choose from. */
+/* How to send: the outer addresses, the key, and the formats to choose from, no
+ * others than ipo_formats_auto() returns for 'prefixes' and 'has_key'. */
 struct ipo_tx {
     uint32_t src, dst;          /* Local and remote node. */
     uint32_t key;               /* Meaningful only with 'has_key'. */

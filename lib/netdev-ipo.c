@@ -32,8 +32,8 @@ VLOG_DEFINE_THIS_MODULE(netdev_ipo);
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
-/* Configured ports: name to struct netdev.  Under 'mutex'. */
-static struct shash ports = SHASH_INITIALIZER(&ports);
+/* Ports whose peers are in the map, of struct netdev_ipo.  Under 'mutex'. */
+static struct ovs_list ports = OVS_LIST_INITIALIZER(&ports);
 
 /* The last error logged for each port that has one: name to string, for at
  * most MAX_LOGGED ports.  Under 'mutex'. */
@@ -60,15 +60,58 @@ set_options(struct netdev *netdev, struct ipo_options *options)
     }
 }
 
-/* Replaces the peers that 'old' gives by those that 'new' gives; either may be
- * null.  Returns what is wrong, for the caller to free, or null. */
+static struct netdev *
+netdev_from_ipo(struct netdev_ipo *ipo)
+{
+    return &CONTAINER_OF(ipo, struct netdev_vport, ipo)->up;
+}
+
+/* Makes 'new', which may be null, the options whose peers 'netdev' gives.
+ * Returns what is wrong, for the caller to free, or null. */
 static char *
-replace_peers(const struct ipo_options *old, const struct ipo_options *new)
+give_peers(struct netdev *netdev, const struct ipo_options *new)
+    OVS_REQUIRES(mutex)
 {
     static const struct ipo_peer_list none;
+    struct netdev_ipo *ipo = &netdev_vport_cast(netdev)->ipo;
+    char *error;
 
-    return ipo_peers_replace(old ? &old->peers : &none,
-                             new ? &new->peers : &none);
+    error = ipo_peers_replace(ipo->gives_peers ? &get_options(netdev)->peers
+                              : &none, new ? &new->peers : &none);
+    if (!error && ipo->gives_peers != (new != NULL)) {
+        ipo->gives_peers = new != NULL;
+        if (new) {
+            ovs_list_push_back(&ports, &ipo->node);
+        } else {
+            ovs_list_remove(&ipo->node);
+        }
+    }
+    return error;
+}
+
+/* Takes away the peers of 'netdev'. */
+static void
+take_peers(struct netdev *netdev)
+    OVS_REQUIRES(mutex)
+{
+    char *error = give_peers(netdev, NULL);
+
+    ovs_assert(!error);
+}
+
+/* Takes away the peers of ports that were deleted: others may hold such a
+ * netdev for some time. */
+static void
+take_peers_of_deleted(void)
+    OVS_REQUIRES(mutex)
+{
+    struct netdev_ipo *ipo, *next;
+
+    LIST_FOR_EACH_SAFE (ipo, next, node, &ports) {
+        if (!netdev_from_ipo(ipo)->node) {
+            take_peers(netdev_from_ipo(ipo));
+        }
+    }
 }
 
 /* Logs 'error' of the port called 'name' unless it was the last one logged for
@@ -76,11 +119,9 @@ replace_peers(const struct ipo_options *old, const struct ipo_options *new)
  * 'error' means that the port is all right. */
 static void
 log_once(const char *name, const char *error)
+    OVS_REQUIRES(mutex)
 {
-    const char *last;
-
-    ovs_mutex_lock(&mutex);
-    last = shash_find_data(&logged, name);
+    const char *last = shash_find_data(&logged, name);
     if (error && (!last || strcmp(last, error))) {
         VLOG_WARN("%s", error);
     }
@@ -91,7 +132,6 @@ log_once(const char *name, const char *error)
         }
         shash_add(&logged, name, xstrdup(error));
     }
-    ovs_mutex_unlock(&mutex);
 }
 
 /* Returns whether 'netdev' is a port of this type. */
@@ -101,67 +141,65 @@ netdev_ipo_is(const struct netdev *netdev)
     return !strcmp(netdev_get_type(netdev), "ipo");
 }
 
-/* Checks 'args' and, if nothing is wrong with them, makes them the options of
- * 'netdev'.  'set_tunnel_config' sets those that all tunnels share. */
+/* Makes 'new' the options of 'netdev', of which 'tunnel_args' are those that
+ * 'set_tunnel_config' sets.  Returns what is wrong, for the caller to free, or
+ * null. */
 static char *
-set_config(struct netdev *netdev, const struct smap *args,
-           netdev_set_config_func *set_tunnel_config)
+commit_options(struct netdev *netdev, struct ipo_options *new,
+               const struct smap *tunnel_args,
+               netdev_set_config_func *set_tunnel_config)
+    OVS_REQUIRES(mutex)
 {
     const struct ipo_options *old = get_options(netdev);
-    struct smap tunnel_args = SMAP_INITIALIZER(&tunnel_args);
-    struct ipo_options *new;
-    char *error, *undo_error;
-    bool changed;
+    char *error;
 
-    error = ipo_options_parse(args, &new, &tunnel_args);
+    take_peers_of_deleted();
+    error = give_peers(netdev, new);
     if (error) {
-        goto out;
+        return error;
+    }
+    if (set_tunnel_config(netdev, tunnel_args, &error)) {
+        take_peers(netdev);
+        return error ? error : xstrdup("tunnel options refused");
     }
 
-    error = replace_peers(old, new);
-    if (error) {
-        ipo_options_destroy(new);
-        goto out;
-    }
-
-    if (set_tunnel_config(netdev, &tunnel_args, &error)) {
-        undo_error = replace_peers(new, old);
-        ovs_assert(!undo_error);
-        ipo_options_destroy(new);
-        if (!error) {
-            error = xstrdup("tunnel options refused");
-        }
-        goto out;
-    }
-
-    changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
+    bool changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
     set_options(netdev, new);
-    ovs_mutex_lock(&mutex);
-    shash_replace(&ports, netdev_get_name(netdev), netdev);
-    ovs_mutex_unlock(&mutex);
     if (changed) {
         netdev_change_seq_changed(netdev);
     }
-
-out:
-    smap_destroy(&tunnel_args);
-    return error;
+    return NULL;
 }
 
-/* Makes 'args' the options of 'netdev', all or nothing.  Returns 0, or EINVAL
- * with the reason in '*errp', which the caller must free. */
+/* Makes 'args' the options of 'netdev'.  Returns 0, or EINVAL with the reason
+ * in '*errp', which the caller must free; the port then gives no peers, and
+ * bridge.c deletes it. */
 int
 netdev_ipo_set_config(struct netdev *netdev, const struct smap *args,
                       char **errp, netdev_set_config_func *set_tunnel_config)
 {
+    struct smap tunnel_args = SMAP_INITIALIZER(&tunnel_args);
     const char *name = netdev_get_name(netdev);
-    char *reason = set_config(netdev, args, set_tunnel_config);
+    struct ipo_options *options;
+    char *reason;
 
+    ovs_mutex_lock(&mutex);
+    reason = ipo_options_parse(args, &options, &tunnel_args);
+    if (!reason) {
+        reason = commit_options(netdev, options, &tunnel_args,
+                                set_tunnel_config);
+        if (reason) {
+            ipo_options_destroy(options);
+        }
+    }
     if (reason) {
+        take_peers(netdev);
         *errp = xasprintf("%s: %s", name, reason);
         free(reason);
     }
     log_once(name, reason ? *errp : NULL);
+    ovs_mutex_unlock(&mutex);
+    smap_destroy(&tunnel_args);
     return reason ? EINVAL : 0;
 }
 
@@ -187,17 +225,10 @@ netdev_ipo_get_config(const struct netdev *netdev, struct smap *args,
 void
 netdev_ipo_destruct(struct netdev *netdev)
 {
-    const struct ipo_options *options = get_options(netdev);
-
-    if (options) {
-        char *error = replace_peers(options, NULL);
-
-        ovs_assert(!error);
-        ovs_mutex_lock(&mutex);
-        shash_find_and_delete(&ports, netdev_get_name(netdev));
-        ovs_mutex_unlock(&mutex);
-        set_options(netdev, NULL);
-    }
+    ovs_mutex_lock(&mutex);
+    take_peers(netdev);
+    ovs_mutex_unlock(&mutex);
+    set_options(netdev, NULL);
 }
 
 static void
@@ -221,19 +252,36 @@ format_port(const struct netdev *netdev, struct ds *ds)
 }
 
 static void
+format_ports(struct ds *ds)
+    OVS_REQUIRES(mutex)
+{
+    struct shash by_name = SHASH_INITIALIZER(&by_name);
+    const struct shash_node **nodes;
+    struct netdev_ipo *ipo;
+
+    LIST_FOR_EACH (ipo, node, &ports) {
+        const struct netdev *netdev = netdev_from_ipo(ipo);
+
+        shash_add(&by_name, netdev_get_name(netdev), netdev);
+    }
+    ds_put_format(ds, "ports: %"PRIuSIZE"\n", shash_count(&by_name));
+    nodes = shash_sort(&by_name);
+    for (size_t i = 0; i < shash_count(&by_name); i++) {
+        format_port(nodes[i]->data, ds);
+    }
+    free(nodes);
+    shash_destroy(&by_name);
+}
+
+static void
 ipo_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
          const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
-    const struct shash_node **nodes;
 
     ovs_mutex_lock(&mutex);
-    ds_put_format(&ds, "ports: %"PRIuSIZE"\n", shash_count(&ports));
-    nodes = shash_sort(&ports);
-    for (size_t i = 0; i < shash_count(&ports); i++) {
-        format_port(nodes[i]->data, &ds);
-    }
-    free(nodes);
+    take_peers_of_deleted();
+    format_ports(&ds);
     ovs_mutex_unlock(&mutex);
 
     ds_put_format(&ds, "peers: %"PRIuSIZE"\n", ipo_peers_count());

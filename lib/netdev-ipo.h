@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "openvswitch/list.h"
 #include "ovs-compat.h"
 #include "ovs-rcu.h"
 
@@ -22,7 +23,9 @@ struct smap;
 
 /* What a 'struct netdev_vport' holds for a port of this type. */
 struct netdev_ipo {
-    OVSRCU_TYPE(struct ipo_options *) options;
+    OVSRCU_TYPE(struct ipo_options *) options; /* Null until configured. */
+    struct ovs_list node;       /* In 'ports', if 'gives_peers'. */
+    bool gives_peers;           /* Are the peers of 'options' in the map? */
 };
 
 /* Class of the port. */

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+
+## Open vSwitch's own test suite, in the tree that has ipo in it.
+##
+##   make check-ovs TESTSUITEFLAGS='-j2 -k tunnel'
+
+check-ovs: $(ovs_built)
+	+@$(ovs_make) check TESTSUITEFLAGS='$(TESTSUITEFLAGS)'
+.PHONY: check-ovs
+
+## ipo's own test suites.
+##
+##   make check TESTSUITEFLAGS='-j2 -k push'
+##   make check-system TESTSUITEFLAGS='-j2'      (root)
+
+check_PROGRAMS = tests/test-ipo-wire
+tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
+tests_test_ipo_wire_CPPFLAGS = -I$(srcdir)/lib
+tests_test_ipo_wire_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
+if HAVE_SANITIZERS
+check_PROGRAMS += tests/test-ipo-wire-san
+tests_test_ipo_wire_san_SOURCES = $(tests_test_ipo_wire_SOURCES)
+tests_test_ipo_wire_san_CPPFLAGS = $(tests_test_ipo_wire_CPPFLAGS)
+tests_test_ipo_wire_san_CFLAGS = $(tests_test_ipo_wire_CFLAGS) \
+	$(SANITIZER_CFLAGS)
+tests_test_ipo_wire_san_LDFLAGS = $(SANITIZER_CFLAGS)
+endif
+
+testsuite_files = \
+	tests/ipo-datapath.at \
+	tests/ipo-macros.at \
+	tests/ipo-options.at \
+	tests/ipo-translate.at \
+	tests/ipo-wire.at \
+	tests/testsuite.at
+
+system_testsuite_files = \
+	tests/system-ipo.at \
+	tests/system-macros.at \
+	tests/system-userspace-macros.at \
+	tests/system-userspace-testsuite.at
+
+EXTRA_DIST += \
+	$(testsuite_files) \
+	$(system_testsuite_files) \
+	tests/atlocal.in \
+	tests/ip-packet.py \
+	tests/kernel-header/Kbuild \
+	tests/kernel-header/ipo-wire-kernel.c \
+	tests/nodes.sh \
+	tests/vectors/README.rst \
+	tests/vectors/captures.txt \
+	tests/vectors/choice.txt \
+	tests/vectors/compact.txt \
+	tests/vectors/drop-receive.txt \
+	tests/vectors/drop-send.txt \
+	tests/vectors/extended.txt \
+	tests/vectors/make-vectors.py
+
+CLEANFILES += tests/testsuite tests/system-userspace-testsuite
+DISTCLEANFILES += tests/atconfig tests/package.m4
+
+# Open vSwitch's test macros come from the tree that was prepared.
+autotest = $(AUTOM4TE) --language=autotest -I $(srcdir)/tests -I tests -I ovs
+
+tests/package.m4: $(srcdir)/configure.ac
+	$(AM_V_GEN){ \
+	  echo 'm4_define([AT_PACKAGE_NAME], [$(PACKAGE_NAME)])'; \
+	  echo 'm4_define([AT_PACKAGE_TARNAME], [$(PACKAGE_TARNAME)])'; \
+	  echo 'm4_define([AT_PACKAGE_VERSION], [$(PACKAGE_VERSION)])'; \
+	  echo 'm4_define([AT_PACKAGE_STRING], [$(PACKAGE_STRING)])'; \
+	  echo 'm4_define([AT_PACKAGE_BUGREPORT], [$(PACKAGE_BUGREPORT)])'; \
+	} > $@.tmp && mv $@.tmp $@
+
+tests/testsuite: $(testsuite_files) tests/package.m4 $(ovs_prepared)
+	$(AM_V_GEN)$(autotest) -o $@.tmp $(srcdir)/tests/testsuite.at && \
+	mv $@.tmp $@
+
+tests/system-userspace-testsuite: $(system_testsuite_files) \
+		tests/package.m4 $(ovs_prepared)
+	$(AM_V_GEN)$(autotest) -o $@.tmp \
+	    $(srcdir)/tests/system-userspace-testsuite.at && \
+	mv $@.tmp $@
+
+test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests
+
+check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(ovs_built)
+	$(SHELL) tests/testsuite -C tests AUTOTEST_PATH='$(test_path)' \
+	    $(TESTSUITEFLAGS)
+
+check-system: tests/system-userspace-testsuite tests/atlocal $(ovs_built)
+	$(SHELL) tests/system-userspace-testsuite -C tests \
+	    AUTOTEST_PATH='$(test_path)' $(TESTSUITEFLAGS)
+.PHONY: check-system
+
+clean-local: clean-tests
+clean-tests:
+	@test ! -f tests/testsuite || \
+	  $(SHELL) tests/testsuite -C tests --clean >/dev/null 2>&1 || :
+	rm -rf tests/testsuite.dir tests/system-userspace-testsuite.dir
+	rm -f tests/testsuite.log tests/system-userspace-testsuite.log
+.PHONY: clean-tests

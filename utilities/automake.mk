@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+dist_man_MANS += utilities/ovs-ipo.7
