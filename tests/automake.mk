@@ -32,9 +32,11 @@ testsuite_files = \
 	tests/ipo-options.at \
 	tests/ipo-translate.at \
 	tests/ipo-wire.at \
+	tests/skip-macros.at \
 	tests/testsuite.at
 
 system_testsuite_files = \
+	tests/skip-macros.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-userspace-macros.at \

@@ -48,7 +48,7 @@
 #     container_mtu NAME MTU
 #     container_exec NAME CMD...
 #     container_spawn NAME TAG CMD...          in the background, output in a log
-#     container_stop NAME TAG                  end it
+#     container_stop NAME TAG [SIGNAL]         end it
 #     container_log NAME TAG                   print the log
 #     container_listens NAME tcp|udp PORT      true when a socket is bound
 #     container_reaches NAME ADDR              true when one ping is answered
@@ -286,7 +286,7 @@ nodes_check()
     _nodes_schema >/dev/null || { echo "no vswitch.ovsschema"; exit 1; }
     test "$NODES_DATAPATH" != netdev || test -c /dev/net/tun \
         || { echo "no /dev/net/tun"; exit 1; }
-    ns=ipo-check-$$
+    ns=$(mktemp -u ipo-check-XXXXXX)
     ip netns add "$ns" 2>/dev/null || { echo "cannot add a network namespace"; exit 1; }
     ip -n "$ns" link add name v0 type veth peer name v1 2>/dev/null
     status=$?
@@ -706,7 +706,7 @@ container_spawn()
 container_stop()
 (
     _nodes_is container "$1"
-    _nodes_end "$(_nodes_pid_file "$1.$2")"
+    _nodes_end "$(_nodes_pid_file "$1.$2")" "$3"
 )
 
 container_log()

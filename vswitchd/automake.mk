@@ -55,4 +55,11 @@ clean-local:
 
 # Not while "clean" is at work in there.
 distclean-local: clean-local
-	rm -rf ovs ovs.new ovs.new.log
+	rm -rf ovs ovs.new ovs.new.log \
+	    ovs-plain ovs-plain.new ovs-plain.new.log
+
+# Open vSwitch as it is without ipo, for comparison.
+ovs-plain/.ipo-built: ovs-settings
+	@$(SHELL) $(srcdir)/vswitchd/ovs-prepare plain ovs-settings ovs-plain
+	+@GIT_CEILING_DIRECTORIES='$(abs_builddir)' $(MAKE) -C ovs-plain
+	@: >$@
