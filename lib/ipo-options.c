@@ -59,14 +59,15 @@ parse_prefix(const char *s, uint32_t *addr, uint32_t *mask)
     return NULL;
 }
 
+/* Checks a number in 'base', which is 0 to have it told from the prefix. */
 static char *
-parse_number(const char *s)
+parse_number(const char *s, int base)
 {
     unsigned long long int x;
     char *end;
 
     errno = 0;
-    x = strtoull(s, &end, 0);
+    x = strtoull(s, &end, base);
     if (errno || end == s || *end || strchr(s, '-') || x > UINT32_MAX) {
         return xasprintf("'%s' is not a number below 2^32", s);
     }
@@ -98,7 +99,7 @@ parse_local_ip(struct parser *p, const char *value)
 static char *
 parse_in_key(struct parser *p OVS_UNUSED, const char *value)
 {
-    return strcmp(value, "flow") ? parse_number(value) : NULL;
+    return strcmp(value, "flow") ? parse_number(value, 0) : NULL;
 }
 
 static char *
@@ -111,7 +112,7 @@ parse_out_key(struct parser *p, const char *value)
 static char *
 parse_mark(struct parser *p OVS_UNUSED, const char *value)
 {
-    return parse_number(value);
+    return parse_number(value, 10);
 }
 
 static char *

@@ -141,30 +141,35 @@ netdev_ipo_is(const struct netdev *netdev)
     return !strcmp(netdev_get_type(netdev), "ipo");
 }
 
-/* Makes 'new' the options of 'netdev', of which 'tunnel_args' are those that
- * 'set_tunnel_config' sets.  Returns what is wrong, for the caller to free, or
- * null. */
+/* Makes 'new', which this function takes over, the options of 'netdev', of
+ * which 'tunnel_args' are those that 'set_tunnel_config' sets.  Returns what is
+ * wrong, for the caller to free, or null. */
 static char *
 commit_options(struct netdev *netdev, struct ipo_options *new,
                const struct smap *tunnel_args,
                netdev_set_config_func *set_tunnel_config)
-    OVS_REQUIRES(mutex)
 {
     const struct ipo_options *old = get_options(netdev);
+    bool changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
     char *error;
 
+    ovs_mutex_lock(&mutex);
     take_peers_of_deleted();
     error = give_peers(netdev, new);
+    if (!error) {
+        set_options(netdev, new);
+    }
+    ovs_mutex_unlock(&mutex);
     if (error) {
+        ipo_options_destroy(new);
         return error;
     }
+
+    /* Not under 'mutex': this takes netdev.c's, under which netdev.c calls
+     * netdev_ipo_destruct(). */
     if (set_tunnel_config(netdev, tunnel_args, &error)) {
-        take_peers(netdev);
         return error ? error : xstrdup("tunnel options refused");
     }
-
-    bool changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
-    set_options(netdev, new);
     if (changed) {
         netdev_change_seq_changed(netdev);
     }
@@ -181,26 +186,31 @@ netdev_ipo_set_config(struct netdev *netdev, const struct smap *args,
     struct smap tunnel_args = SMAP_INITIALIZER(&tunnel_args);
     const char *name = netdev_get_name(netdev);
     struct ipo_options *options;
+    char *error = NULL;
     char *reason;
 
-    ovs_mutex_lock(&mutex);
     reason = ipo_options_parse(args, &options, &tunnel_args);
     if (!reason) {
         reason = commit_options(netdev, options, &tunnel_args,
                                 set_tunnel_config);
-        if (reason) {
-            ipo_options_destroy(options);
-        }
     }
     if (reason) {
-        take_peers(netdev);
-        *errp = xasprintf("%s: %s", name, reason);
-        free(reason);
+        error = xasprintf("%s: %s", name, reason);
     }
-    log_once(name, reason ? *errp : NULL);
+
+    ovs_mutex_lock(&mutex);
+    if (error) {
+        take_peers(netdev);
+    }
+    log_once(name, error);
     ovs_mutex_unlock(&mutex);
+
+    if (error) {
+        *errp = error;
+    }
+    free(reason);
     smap_destroy(&tunnel_args);
-    return reason ? EINVAL : 0;
+    return error ? EINVAL : 0;
 }
 
 /* Adds the options of 'netdev' to 'args', those that all tunnels share by
