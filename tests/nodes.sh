@@ -363,7 +363,7 @@ _nodes_cleanup()
     status=0
     # ovs-vswitchd before its database, and what uses the network before both.
     for file in "$NODES_DIR"/pids/*; do
-        case $file in */ovs* | *.err) continue ;; esac
+        case $file in */ovs* | *.err | *.early) continue ;; esac
         _nodes_end "$file" || status=1
     done
     for file in "$NODES_DIR"/pids/ovs-vswitchd* "$NODES_DIR"/pids/ovs*; do
@@ -762,19 +762,28 @@ _capture()
         _nodes_die "$_name: cannot capture to '$_file':" \
             "$(tail -n 1 "$_pids.err")"
     }
+    _capture_pending "$_pids" > "$_pids.early" \
+        || _nodes_die "$_name: the capture to '$_file' ended at once"
 }
 
-# SIGUSR1 makes tcpdump say how many packets the kernel has for it and how many
-# it has written: true when these are the same.
-_capture_complete()
+# _capture_pending PIDS: prints how many packets the kernel has counted that
+# tcpdump has not written yet.  SIGUSR1 makes tcpdump say.
+_capture_pending()
 (
     read -r pid start < "$1" || exit 1
     : > "$1.err"
     kill -USR1 "$pid" || exit 1
     _nodes_poll 2 "grep -q 'dropped by kernel' '$1.err'" || exit 1
     sed -n 's/.*[^0-9]\([0-9][0-9]*\) packets\{0,1\} captured, \([0-9]*\) packets\{0,1\} received by filter, \([0-9]*\) .*/\1 \2 \3/p' "$1.err" | {
-        read -r captured received dropped && test $((captured + dropped)) = "$received"
+        read -r captured received dropped && echo $((received - captured - dropped))
     }
+)
+
+# True when tcpdump has written all, but for the packets that came before it had
+# set its filter, which it counted and threw away.
+_capture_complete()
+(
+    pending=$(_capture_pending "$1") && test "$pending" -le "$(cat "$1.early")"
 )
 
 capture_stop()
@@ -790,6 +799,6 @@ capture_stop()
     : > "$pids.err"
     _nodes_end "$pids" || exit 1
     dropped=$(sed -n 's/^\([0-9][0-9]*\) packets\{0,1\} dropped by kernel.*/\1/p' "$pids.err")
-    rm -f "$pids.err"
+    rm -f "$pids.err" "$pids.early"
     test "${dropped:-0}" = 0 || _nodes_die "the capture to '$file' missed $dropped packets"
 )
