@@ -104,6 +104,7 @@ struct ipo_tx {
     uint32_t src, dst;          /* Local and remote node. */
     uint32_t key;               /* Meaningful only with 'has_key'. */
     bool has_key;
+    bool native;                /* Compact leaves the protocol alone. */
     uint8_t formats;            /* Bits: 1 << IPO_COMPACT and so on. */
     struct ipo_prefixes prefixes;
 };
@@ -397,9 +398,10 @@ ipo_encap(uint8_t *ip, size_t len, const struct ipo_tx *tx)
         opt_sum += opt[i];
     }
     w[0] += (opt_len / 4) << 24 | opt_len;
-    w[2] = (w[2] & 0xff000000u)
-           | (uint32_t) ipo_outer_protocol((enum ipo_format) format,
-                                           protocol) << 16;
+    if (!tx->native || format != IPO_COMPACT) {
+        protocol = ipo_outer_protocol((enum ipo_format) format, protocol);
+    }
+    w[2] = (w[2] & 0xff000000u) | (uint32_t) protocol << 16;
     w[3] = tx->src;
     w[4] = tx->dst;
 
@@ -433,6 +435,32 @@ ipo_parse_compact(const uint8_t *ip, unsigned int hlen, struct ipo_rx *rx)
     rx->key = 0;
     rx->opt_len = IPO_OPT_LEN_COMPACT;
     rx->protocol = ip[9] - IPO_PROTO_SHIFT;
+    return 0;
+}
+
+/* Does what ipo_parse() does for a packet that may be of the native variant
+ * (wire-format.md, "Native variant").  Returns -IPO_DROP_NO_OPTION if it is
+ * not. */
+static inline int
+ipo_parse_native(const uint8_t *ip, size_t len, struct ipo_rx *rx)
+{
+    uint64_t opt_sum;
+    int hlen, error;
+
+    hlen = ipo_check_ip_header(ip, len, &opt_sum);
+    if (hlen < 0) {
+        return hlen;
+    }
+    if (!ipo_protocol_shifts(ip[9])) {
+        return -IPO_DROP_NO_OPTION;
+    }
+    error = ipo_parse_compact(ip, (unsigned int) hlen, rx);
+    if (error) {
+        return -IPO_DROP_NO_OPTION;
+    }
+    rx->src = ipo_get32(ip + 12);
+    rx->dst = ipo_get32(ip + 16);
+    rx->protocol = ip[9];
     return 0;
 }
 

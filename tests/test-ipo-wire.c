@@ -538,6 +538,51 @@ test_encap(const struct config *c, const uint8_t *inner, size_t len,
     return retval < 0 ? -retval : 0;
 }
 
+/* Does to 'inner', which becomes the compact packet 'outer', what the native
+ * variant does: the same but for the protocol, there and back. */
+static void
+test_native(const struct config *c, const uint8_t *inner, size_t len,
+            const uint8_t *outer)
+{
+    size_t outer_len = len + IPO_OPT_LEN_COMPACT;
+    uint8_t *buf = xalloc(HEADROOM + len);
+    uint8_t *ip = buf + HEADROOM - IPO_OPT_LEN_COMPACT;
+    uint8_t *expected = xalloc(outer_len);
+    struct ipo_prefixes mirror;
+    struct ipo_rx rx;
+    struct ipo_tx tx;
+
+    memcpy(expected, outer, outer_len);
+    expected[9] = inner[9];
+    ref_fix_checksum(expected, (expected[0] & 15) * 4);
+
+    config_to_tx(c, &tx);
+    tx.native = true;
+    memcpy(buf + HEADROOM, inner, len);
+    if (ipo_parse_native(inner, len, &rx) != -IPO_DROP_NO_OPTION
+        && inner[20] != IPO_OPT_COMPACT) {
+        fail("native: a packet without the option is taken");
+    }
+    if (ipo_encap(buf + HEADROOM, len, &tx) != IPO_OPT_LEN_COMPACT) {
+        fail("native: encap fails");
+    }
+    check_equal("native", ip, expected, outer_len);
+    if (ipo_parse_native(ip, outer_len, &rx) || rx.protocol != inner[9]
+        || rx.src != host32(c->src) || rx.dst != host32(c->dst)) {
+        fail("native: parse fails");
+    }
+    config_prefixes(c, true, &mirror);
+    if (ipo_decap(ip, &rx, &mirror)) {
+        fail("native: decap fails");
+    }
+    check_equal("native: round trip", ip + rx.opt_len, inner, len);
+    if (ipo_parse_native(outer, outer_len, &rx) != -IPO_DROP_NO_OPTION) {
+        fail("native: a shifted packet is taken");
+    }
+    free(expected);
+    free(buf);
+}
+
 /* Likewise for the 'len' bytes at 'outer', received. */
 static int
 test_decap(const struct config *c, const uint8_t *outer, size_t len,
@@ -849,6 +894,9 @@ run_vector(const struct vector *v)
              out_len, v->outer.len);
     }
     check_equal("encap", out, v->outer.data, out_len);
+    if (format == IPO_COMPACT) {
+        test_native(c, v->inner.data, v->inner.len, out);
+    }
 
     memset(&rx, 0, sizeof rx);
     outcome = test_decap(c, v->outer.data, v->outer.len, out, &out_len, &rx);
@@ -1162,6 +1210,9 @@ cmd_random(int argc, char *argv[])
         n_formats[format][c.has_key]++;
 
         /* Straight back. */
+        if (format == IPO_COMPACT) {
+            test_native(&c, inner, inner_len, outer);
+        }
         memset(&rx, 0, sizeof rx);
         outcome = test_decap(&c, outer, outer_len, back, &back_len, &rx);
         if (outcome) {

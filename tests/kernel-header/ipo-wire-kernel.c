@@ -55,7 +55,9 @@ int ipo_wire_kernel(u8 *ip, size_t len, unsigned int plen, struct ipo_tx *tx,
 	ret = ipo_parse(ip, len, rx);
 	if (ret < 0)
 		goto drop;
-	ret = ipo_parse_compact(ip, 24, rx);
+	ret = ipo_parse_native(ip, len, rx);
+	if (ret < 0)
+		ret = ipo_parse_compact(ip, 24, rx);
 	if (ret < 0)
 		ret = ipo_parse_extended(ip, 28, rx);
 	if (ret < 0)
