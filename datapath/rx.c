@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Decapsulation.
+ *
+ * Packets come to ipo_rcv() as those of any protocol do: after routing, after
+ * the firewall's INPUT, and reassembled if they were fragments.  That is right
+ * for compact fragments, of which an underlay router's lack the option but in
+ * the first (wire-format.md, rule 4).  Extended fragments all have it, and are
+ * inner fragments (rule 3): a netfilter hook takes them before reassembly.
+ * Another one takes the native variant.
+ */
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <net/dst_metadata.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/protocol.h>
+#include <net/route.h>
+
+#include "ipo.h"
+
+/* The functions below consume the packet. */
+
+/**
+ * ipo_deliver() - hand an inner packet to a device, as received
+ * @ipo: the device
+ * @skb: the packet, its data at its IPv4 header; consumed
+ * @rx: where it came from
+ */
+void ipo_deliver(struct ipo_dev *ipo, struct sk_buff *skb,
+		 const struct ipo_rx *rx)
+{
+	struct metadata_dst *tun_dst = NULL;
+
+	if (ipo->config.external) {
+		tun_dst = ipo_compat_tun_rx_dst(rx);
+		if (!tun_dst) {
+			ipo_drop(ipo, IPO_RECEIVED, IPO_DROP_NO_MEMORY, skb);
+			return;
+		}
+	}
+	skb_orphan(skb);
+	skb_scrub_packet(skb, !net_eq(ipo->net, dev_net(ipo->dev)));
+	skb_clear_hash(skb);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	skb_reset_mac_header(skb);
+	skb_reset_mac_len(skb);
+	skb->protocol = htons(ETH_P_IP);
+	skb->pkt_type = PACKET_HOST;
+	skb->dev = ipo->dev;
+	if (tun_dst)
+		skb_dst_set(skb, &tun_dst->dst);
+	gro_cells_receive(&ipo->gro_cells, skb);
+}
+
+/* Hands on a packet that was reassembled as fragments no longer than those it
+ * came in.
+ */
+static void deliver_fragments(struct ipo_dev *ipo, struct sk_buff *skb,
+			      const struct ipo_rx *rx, unsigned int mtu)
+{
+	struct sk_buff_head fragments;
+
+	__skb_queue_head_init(&fragments);
+	if (ipo_fragment(ipo->net, skb, mtu, &fragments)) {
+		dev_core_stats_rx_dropped_inc(ipo->dev);
+		return;
+	}
+	while ((skb = __skb_dequeue(&fragments)))
+		ipo_deliver(ipo, skb, rx);
+}
+
+/* Reads what the packet's option says, and rebuilds the inner header.  Returns
+ * 0 or a negative enum ipo_drop or enum ipo_kmod_drop.
+ */
+static int decapsulate(struct ipo_dev *ipo, struct sk_buff *skb,
+		       struct ipo_rx *rx, bool native)
+{
+	const struct ipo_prefixes *prefixes = NULL;
+	struct ipo_prefixes storage;
+	int err;
+
+	err = native ? ipo_parse_native(skb_network_header(skb), skb->len, rx)
+		     : ipo_parse(skb_network_header(skb), skb->len, rx);
+	if (err)
+		return err;
+	if (rx->format != IPO_FULL) {
+		const struct ipo_peer *peer;
+
+		peer = ipo_peer_find(ipo, htonl(rx->src));
+		prefixes = ipo_peer_prefixes(ipo, peer, &storage);
+		if (peer && !prefixes)
+			return -IPO_DROP_PEER_PREFIX;
+	}
+	if (skb_unclone(skb, GFP_ATOMIC))
+		return -IPO_DROP_NO_MEMORY;
+	err = ipo_decap(skb_network_header(skb), rx, prefixes);
+	if (err)
+		return err;
+
+	/* Both headers' sums are 0: a checksum over all stays what it is. */
+	__skb_pull(skb, rx->opt_len);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, ip_hdrlen(skb));
+	return 0;
+}
+
+/* Receives a packet, its data at the outer IPv4 header. */
+static void receive(struct ipo_dev *ipo, struct sk_buff *skb, bool native)
+{
+	unsigned int frag_max = IPCB(skb)->frag_max_size;
+	unsigned int packets = 1, what;
+	struct ipo_rx rx;
+	int err;
+
+	err = decapsulate(ipo, skb, &rx, native);
+	if (err) {
+		ipo_drop(ipo, IPO_RECEIVED, -err, skb);
+		return;
+	}
+	if (skb_is_gso(skb)) {
+		packets = skb_shinfo(skb)->gso_segs ?: 1;
+		ipo_gso_unmark(skb);
+	}
+	what = native ? IPO_CARRIED_NATIVE : 2 * rx.format + rx.has_key;
+	ipo_stats_carried(ipo, IPO_RECEIVED, what, packets, skb->len);
+
+	if (frag_max > rx.opt_len && skb->len > frag_max - rx.opt_len)
+		deliver_fragments(ipo, skb, &rx, frag_max - rx.opt_len);
+	else
+		ipo_deliver(ipo, skb, &rx);
+}
+
+/* The device that a packet is for, or NULL. */
+static struct ipo_dev *receiver(const struct sk_buff *skb)
+{
+	return ipo_dev_find(dev_net(skb->dev), ip_hdr(skb)->daddr, skb->dev);
+}
+
+/* All but what the hooks below take.  The data are behind the outer header. */
+static int ipo_rcv(struct sk_buff *skb)
+{
+	struct ipo_dev *ipo = receiver(skb);
+
+	if (!ipo) {
+		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+		kfree_skb_reason(skb, SKB_DROP_REASON_IP_NOPROTO);
+		return 0;
+	}
+	__skb_push(skb, skb->data - skb_network_header(skb));
+	receive(ipo, skb, false);
+	return 0;
+}
+
+static const struct net_protocol ipo_protocol = {
+	.handler = ipo_rcv,
+	.err_handler = ipo_icmp_err,
+};
+
+/* Hooks.  Of the packets that are not IPO's they read a byte or two. */
+
+static bool is_extended_fragment(const struct iphdr *iph)
+{
+	return iph->protocol == IPO_PROTO_EXTENDED && ip_is_fragment(iph) &&
+	       iph->ihl > 5 && *(const u8 *)(iph + 1) == IPO_OPT_EXTENDED;
+}
+
+static int fragment_finish(struct net *net, struct sock *sk,
+			   struct sk_buff *skb)
+{
+	struct ipo_dev *ipo = receiver(skb);
+
+	if (ipo)
+		receive(ipo, skb, false);
+	else
+		kfree_skb(skb);
+	return 0;
+}
+
+/* Before reassembly.  A fragment for this node still goes through INPUT. */
+static unsigned int fragment_hook(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	if (likely(!is_extended_fragment(iph)) || !receiver(skb))
+		return NF_ACCEPT;
+	if (ipo_compat_route_input(skb, iph))
+		return NF_ACCEPT;	/* The stack will find the same. */
+	if (skb_rtable(skb)->rt_type != RTN_LOCAL) {
+		skb_dst_drop(skb);
+		return NF_ACCEPT;
+	}
+	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN, state->net, NULL, skb,
+		skb->dev, NULL, fragment_finish);
+	return NF_STOLEN;
+}
+
+static const struct nf_hook_ops fragment_ops = {
+	.hook = fragment_hook,
+	.pf = NFPROTO_IPV4,
+	.hooknum = NF_INET_PRE_ROUTING,
+	.priority = NF_IP_PRI_RAW_BEFORE_DEFRAG,
+};
+
+static bool is_native(const struct iphdr *iph)
+{
+	const u8 *opt = (const u8 *)(iph + 1);
+
+	return iph->ihl > 5 && opt[0] == IPO_OPT_COMPACT &&
+	       opt[1] == IPO_OPT_LEN_COMPACT &&
+	       ipo_protocol_shifts(iph->protocol);
+}
+
+static unsigned int native_hook(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	struct ipo_dev *ipo;
+
+	if (likely(!is_native(ip_hdr(skb))))
+		return NF_ACCEPT;
+	ipo = receiver(skb);
+	if (!ipo || ipo->config.proto_mode != IPO_PROTO_MODE_NATIVE)
+		return NF_ACCEPT;
+	receive(ipo, skb, true);
+	return NF_STOLEN;
+}
+
+static const struct nf_hook_ops native_ops = {
+	.hook = native_hook,
+	.pf = NFPROTO_IPV4,
+	.hooknum = NF_INET_LOCAL_IN,
+	.priority = NF_IP_PRI_LAST,
+};
+
+/**
+ * ipo_rx_add_dev() - begin to receive for one more device
+ * @net: the underlay's namespace
+ * @in: ipo_net(@net)
+ * @config: the device's settings
+ *
+ * Return: 0 or a negative errno.
+ */
+int ipo_rx_add_dev(struct net *net, struct ipo_net *in,
+		   const struct ipo_config *config)
+{
+	bool native = config->proto_mode == IPO_PROTO_MODE_NATIVE;
+	int err;
+
+	if (!in->n_devs) {
+		err = nf_register_net_hook(net, &fragment_ops);
+		if (err)
+			return err;
+	}
+	if (native && !in->n_native) {
+		err = nf_register_net_hook(net, &native_ops);
+		if (err)
+			goto err_native;
+	}
+	in->n_devs++;
+	in->n_native += native;
+	return 0;
+
+err_native:
+	if (!in->n_devs)
+		nf_unregister_net_hook(net, &fragment_ops);
+	return err;
+}
+
+/**
+ * ipo_rx_del_dev() - undo ipo_rx_add_dev()
+ * @net: the underlay's namespace
+ * @in: ipo_net(@net)
+ * @config: the device's settings
+ */
+void ipo_rx_del_dev(struct net *net, struct ipo_net *in,
+		    const struct ipo_config *config)
+{
+	bool native = config->proto_mode == IPO_PROTO_MODE_NATIVE;
+
+	in->n_devs--;
+	in->n_native -= native;
+	if (!in->n_devs)
+		nf_unregister_net_hook(net, &fragment_ops);
+	if (native && !in->n_native)
+		nf_unregister_net_hook(net, &native_ops);
+}
+
+static void del_protocols(unsigned int end)
+{
+	unsigned int proto;
+
+	for (proto = 0; proto < end; proto++) {
+		if (ipo_is_proto(proto))
+			inet_del_protocol(&ipo_protocol, proto);
+	}
+}
+
+/**
+ * ipo_rx_init() - take IPO's protocols
+ *
+ * Return: 0 or a negative errno.
+ */
+int ipo_rx_init(void)
+{
+	unsigned int proto;
+
+	for (proto = 0; proto <= U8_MAX; proto++) {
+		if (ipo_is_proto(proto) &&
+		    inet_add_protocol(&ipo_protocol, proto)) {
+			pr_err("ipo: another module has IP protocol %u\n",
+			       proto);
+			del_protocols(proto);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+/**
+ * ipo_rx_exit() - undo ipo_rx_init()
+ */
+void ipo_rx_exit(void)
+{
+	del_protocols(U8_MAX + 1);
+}
