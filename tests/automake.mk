@@ -5,13 +5,16 @@
 ##   make check-ovs TESTSUITEFLAGS='-j2 -k tunnel'
 
 check-ovs: $(ovs_built)
-	+@$(ovs_make) check TESTSUITEFLAGS='$(TESTSUITEFLAGS)'
+	+@$(ovs_make) check TESTSUITEFLAGS='$(TESTSUITEFLAGS)' \
+	    RECHECK='$(RECHECK)'
 .PHONY: check-ovs
 
 ## ipo's own test suites.
 ##
 ##   make check TESTSUITEFLAGS='-j2 -k push'
 ##   make check-system TESTSUITEFLAGS='-j2'      (root)
+##   make check-vm TESTSUITEFLAGS='-j2'
+##   make check-vm-6.12                          (one kernel only)
 
 check_PROGRAMS = tests/test-ipo-wire
 tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
@@ -42,13 +45,42 @@ system_testsuite_files = \
 	tests/system-userspace-macros.at \
 	tests/system-userspace-testsuite.at
 
+system_kmod_testsuite_files = \
+	tests/skip-macros.at \
+	tests/system-ipo.at \
+	tests/system-kmod-macros.at \
+	tests/system-kmod-testsuite.at \
+	tests/system-macros.at
+
+kmod_testsuite_files = \
+	tests/kmod-macros.at \
+	tests/kmod-nodes.at \
+	tests/kmod-testsuite.at \
+	tests/kmod-traffic.at \
+	tests/skip-macros.at \
+	tests/system-kmod-macros.at \
+	tests/system-macros.at
+
+vm_files = \
+	tests/vm/fetch \
+	tests/vm/guest \
+	tests/vm/initramfs \
+	tests/vm/kernels \
+	tests/vm/root-files \
+	tests/vm/run \
+	tests/vm/smoke
+
 EXTRA_DIST += \
-	$(testsuite_files) \
+	$(kmod_testsuite_files) \
+	$(system_kmod_testsuite_files) \
 	$(system_testsuite_files) \
+	$(testsuite_files) \
+	$(vm_files) \
 	tests/atlocal.in \
 	tests/ip-packet.py \
 	tests/kernel-header/Kbuild \
 	tests/kernel-header/ipo-wire-kernel.c \
+	tests/kmod-nodes.sh \
 	tests/nodes.sh \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \
@@ -59,7 +91,11 @@ EXTRA_DIST += \
 	tests/vectors/extended.txt \
 	tests/vectors/make-vectors.py
 
-CLEANFILES += tests/testsuite tests/system-userspace-testsuite
+CLEANFILES += \
+	tests/kmod-testsuite \
+	tests/system-kmod-testsuite \
+	tests/system-userspace-testsuite \
+	tests/testsuite
 DISTCLEANFILES += tests/atconfig tests/package.m4
 
 # Open vSwitch's test macros come from the tree that was prepared.
@@ -84,7 +120,17 @@ tests/system-userspace-testsuite: $(system_testsuite_files) \
 	    $(srcdir)/tests/system-userspace-testsuite.at && \
 	mv $@.tmp $@
 
-test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests
+tests/system-kmod-testsuite: $(system_kmod_testsuite_files) \
+		tests/package.m4 $(ovs_prepared)
+	$(AM_V_GEN)$(autotest) -o $@.tmp \
+	    $(srcdir)/tests/system-kmod-testsuite.at && \
+	mv $@.tmp $@
+
+tests/kmod-testsuite: $(kmod_testsuite_files) tests/package.m4 $(ovs_prepared)
+	$(AM_V_GEN)$(autotest) -o $@.tmp $(srcdir)/tests/kmod-testsuite.at && \
+	mv $@.tmp $@
+
+test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:utilities
 
 check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(ovs_built)
 	$(SHELL) tests/testsuite -C tests AUTOTEST_PATH='$(test_path)' \
@@ -95,10 +141,19 @@ check-system: tests/system-userspace-testsuite tests/atlocal $(ovs_built)
 	    AUTOTEST_PATH='$(test_path)' $(TESTSUITEFLAGS)
 .PHONY: check-system
 
+# The suites of the kernel's datapath, in a virtual machine with each kernel in
+# tests/vm/kernels or one of them.  Its guest has the whole build tree.
+vm_suites = tests/kmod-testsuite tests/system-kmod-testsuite
+check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal
+	$(SHELL) $(srcdir)/tests/vm/run \
+	    `echo $@ | sed -n 's/^check-vm-/--kernel /p'` $(VM_FLAGS) -- \
+	    $(TESTSUITEFLAGS)
+.PHONY: check-vm check-vm-6.1 check-vm-6.12
+
 clean-local: clean-tests
 clean-tests:
 	@test ! -f tests/testsuite || \
 	  $(SHELL) tests/testsuite -C tests --clean >/dev/null 2>&1 || :
-	rm -rf tests/testsuite.dir tests/system-userspace-testsuite.dir
-	rm -f tests/testsuite.log tests/system-userspace-testsuite.log
+	rm -rf tests/*testsuite.dir tests/vm.dir
+	rm -f tests/*testsuite.log
 .PHONY: clean-tests

@@ -634,10 +634,12 @@ node_allow()
     mv "$flows.new" "$flows"
 )
 
+# (That ovs-vswitchd had to wait for a busy machine is no problem.)
 node_log_problems()
 (
     _nodes_is node "$1"
     ! grep -hE '\|(WARN|ERR|EMER)\|' "$(_node_dir "$1")"/*.log \
+        | grep -v '|timeval|WARN|' \
         | grep -vE -e "${2:-^\$}" | sed "s/^/$1: /" | grep .
 )
 
@@ -668,6 +670,9 @@ container_add()
         ip -n "$ns" route add default via $NODES_GW dev eth0
     _nodes_try "$2: cannot set up its end on '$1'" \
         ip -n "$(_nodes_ns "$1")" link set "$2" arp off up
+    # The kernel's datapath may merge what arrives in a tunnel.  The container
+    # shall get the packets that were sent.
+    test "$NODES_DATAPATH" = netdev || _nodes_offloads_off "$1" "$2"
     _nodes_port "$1" br-int "$2"
     dec_ttl=
     test "$NODES_DEC_TTL" != yes || dec_ttl=dec_ttl
