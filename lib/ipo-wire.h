@@ -119,19 +119,26 @@ struct ipo_rx {
     uint8_t protocol;           /* Of the inner packet. */
 };
 
+/* For sparse, which tells numbers in network byte order from others. */
+#ifdef __CHECKER__
+#define IPO_FORCE __attribute__((force))
+#else
+#define IPO_FORCE
+#endif
+
 static inline uint32_t
 ipo_get32(const uint8_t *p)
 {
     uint32_t x;
 
     memcpy(&x, p, sizeof x);
-    return ntohl((__typeof__(htonl(0))) x);
+    return ntohl((IPO_FORCE __typeof__(htonl(0))) x);
 }
 
 static inline void
 ipo_put32(uint8_t *p, uint32_t x)
 {
-    uint32_t n = (uint32_t) htonl(x);
+    uint32_t n = (IPO_FORCE uint32_t) htonl(x);
 
     memcpy(p, &n, sizeof n);
 }
