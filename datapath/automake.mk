@@ -5,8 +5,8 @@
 EXTRA_DIST += \
 	datapath/Kbuild \
 	datapath/Makefile \
-	datapath/VERSION \
 	datapath/compat.h \
+	datapath/dkms.conf \
 	datapath/fragment.c \
 	datapath/icmp.c \
 	datapath/ipo.h \
