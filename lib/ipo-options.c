@@ -68,7 +68,7 @@ parse_number(const char *s, int base)
 
     errno = 0;
     x = strtoull(s, &end, base);
-    if (errno || end == s || *end || strchr(s, '-') || x > UINT32_MAX) {
+    if (errno || s[0] < '0' || s[0] > '9' || *end || x > UINT32_MAX) {
         return xasprintf("'%s' is not a number below 2^32", s);
     }
     return NULL;
