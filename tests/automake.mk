@@ -33,6 +33,7 @@ testsuite_files = \
 	tests/ipo-datapath.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
+	tests/ipo-prepare.at \
 	tests/ipo-translate.at \
 	tests/ipo-wire.at \
 	tests/skip-macros.at \

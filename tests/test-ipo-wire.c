@@ -1330,8 +1330,8 @@ hostile_packet(const struct config *c, bool send, const struct packet *packet)
         hlen = len;
     }
     for (size_t n = 0; n < len; n++) {
-        /* In the middle of long payloads, one cut of many is enough. */
-        if (n > hlen + 100 && n + 100 < len && n % 61) {
+        /* In the middle of very long ones, one cut of many is enough. */
+        if (len > 2000 && n > hlen + 100 && n + 100 < len && n % 61) {
             continue;
         }
         hostile_where("%s packet cut to %zu bytes", what, n);
@@ -1380,7 +1380,7 @@ hostile_packet(const struct config *c, bool send, const struct packet *packet)
             }
         }
         p[i] = orig;
-        if (i == hlen + 63) {
+        if (len > 2000 && i == hlen + 63) {
             break;
         }
     }
