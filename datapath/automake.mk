@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	datapath/compat.h \
 	datapath/dkms.conf \
 	datapath/fragment.c \
+	datapath/fragsort.c \
 	datapath/icmp.c \
 	datapath/ipo.h \
 	datapath/link.c \

@@ -24,16 +24,18 @@ static int keep_fragment(struct net *net, struct sock *sk, struct sk_buff *skb)
  * @net: the namespace of the packet's route
  * @skb: the packet, with a route and its data at the IPv4 header; consumed
  * @mtu: the most bytes that a fragment may have
+ * @flags: IPSKB_FRAG_PMTU if the fragments shall have DF, or 0
  * @fragments: queue to put them into
  *
  * Return: 0 or a negative errno.
  */
 int ipo_fragment(struct net *net, struct sk_buff *skb, unsigned int mtu,
-		 struct sk_buff_head *fragments)
+		 u16 flags, struct sk_buff_head *fragments)
 {
 	int err;
 
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	IPCB(skb)->flags = flags;
 	IPCB(skb)->frag_max_size = mtu;
 	/* Makes it leave options out that belong in the first fragment only. */
 	IPCB(skb)->opt.optlen = ip_hdrlen(skb) - sizeof(struct iphdr);

@@ -10,6 +10,9 @@
  * steered the packet there steers the answer back.
  */
 #include <linux/icmp.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/ratelimit.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/route.h>
@@ -111,14 +114,24 @@ static void route_error(struct ipo_dev *ipo, struct sk_buff *skb)
 		return;
 	}
 	skb_dst_set(skb, &rt->dst);
+	if (rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) {
+		kfree_skb(skb);
+		return;
+	}
 	ip_local_out(net, NULL, skb);
 }
 
 static void send_error(struct ipo_dev *ipo, const struct icmp_error *e,
 		       const struct ipo_rx *from)
 {
-	struct sk_buff *skb = make_error(e);
+	/* As many a second as the stack sends by itself, and no word of it. */
+	static struct ratelimit_state limit = RATELIMIT_STATE_INIT_FLAGS(
+		limit, HZ, 1000, RATELIMIT_MSG_ON_RELEASE);
+	struct sk_buff *skb;
 
+	if (!__ratelimit(&limit))
+		return;
+	skb = make_error(e);
 	if (!skb)
 		return;
 	if (ipo->config.external)
@@ -175,7 +188,8 @@ static const struct iphdr *quoted_inner(struct ipo_dev *ipo,
 
 	/* Of all the packet only the header is read, and that is here. */
 	memcpy(buf, outer, hlen);
-	if (ipo_parse(buf, IP_MAX_MTU, rx))
+	if (ipo_is_proto(outer->protocol) ? ipo_parse(buf, IP_MAX_MTU, rx)
+					  : ipo_parse_native(buf, IP_MAX_MTU, rx))
 		return NULL;
 	prefixes = ipo_peer_prefixes(ipo, ipo_peer_find(ipo, outer->daddr),
 				     &storage);
@@ -218,6 +232,28 @@ static bool translate(struct icmp_error *e, const struct icmphdr *icmph,
 	}
 }
 
+/* Whether packets to @inner's destination do leave by this device to this node:
+ * others may not make this node send errors to whom they like.  On an external
+ * device who steers packets decides.
+ */
+static bool is_ours(const struct ipo_dev *ipo, const struct iphdr *inner,
+		    __be32 node)
+{
+	struct flowi4 fl4 = { .daddr = inner->daddr };
+	struct rtable *rt;
+	bool result;
+
+	if (ipo->config.external)
+		return true;
+	rt = ip_route_output_key(dev_net(ipo->dev), &fl4);
+	if (IS_ERR(rt))
+		return false;
+	result = rt->dst.dev == ipo->dev && rt->rt_gw_family == AF_INET &&
+		 rt->rt_gw4 == node;
+	ip_rt_put(rt);
+	return result;
+}
+
 /**
  * ipo_icmp_err() - handle an ICMP error about an IPO packet of this node
  * @skb: the error, its data at the outer header that it quotes
@@ -238,18 +274,68 @@ int ipo_icmp_err(struct sk_buff *skb, u32 info)
 	ipo = ipo_dev_find(net, outer->saddr, NULL);
 	if (!ipo || skb_headlen(skb) < outer->ihl * 4)
 		return -ENOENT;
+	e.inner = quoted_inner(ipo, outer, buf, &rx);
+	e.offset = outer->ihl * 4;
+	if (!e.inner || !is_ours(ipo, e.inner, outer->daddr) ||
+	    !translate(&e, icmph, rx.opt_len))
+		return -ENOENT;
+
 	if (icmph->type == ICMP_DEST_UNREACH &&
 	    icmph->code == ICMP_FRAG_NEEDED)
 		ipv4_update_pmtu(skb, net, info, ipo->config.link,
 				 outer->protocol);
-
-	e.inner = quoted_inner(ipo, outer, buf, &rx);
-	e.offset = outer->ihl * 4;
-	if (!e.inner || !translate(&e, icmph, rx.opt_len))
-		return -ENOENT;
 	from = rx;
 	from.src = rx.dst;
 	from.dst = rx.src;
 	send_error(ipo, &e, &from);
 	return 0;
+}
+
+/* Sees to it that the first bytes behind the IPv4 header can be read. */
+static bool can_read(struct sk_buff *skb, unsigned int len)
+{
+	return pskb_may_pull(skb, ip_hdrlen(skb) + len);
+}
+
+/**
+ * ipo_icmp_native_err() - handle an ICMP error about a native packet
+ * @skb: an ICMP message to this node, its data at the IPv4 header
+ *
+ * The stack would tell the socket of this node that has the container's ports.
+ *
+ * Return: whether it is such an error, and nobody else's.
+ */
+bool ipo_icmp_native_err(struct sk_buff *skb)
+{
+	unsigned int hlen = ip_hdrlen(skb), quoted_hlen;
+	const unsigned int fixed = sizeof(struct icmphdr) + sizeof(struct iphdr);
+	const struct iphdr *quoted;
+	const struct icmphdr *icmph;
+	struct ipo_dev *ipo;
+
+	if (ip_is_fragment(ip_hdr(skb)) || !can_read(skb, fixed))
+		return false;
+	icmph = (const struct icmphdr *)(skb->data + hlen);
+	quoted = (const struct iphdr *)(icmph + 1);
+	quoted_hlen = quoted->ihl * 4;
+	if ((icmph->type != ICMP_DEST_UNREACH &&
+	     icmph->type != ICMP_TIME_EXCEEDED) ||
+	    quoted_hlen < sizeof(*quoted) ||
+	    !can_read(skb, sizeof(*icmph) + quoted_hlen))
+		return false;
+
+	icmph = (const struct icmphdr *)(skb->data + hlen);
+	quoted = (const struct iphdr *)(icmph + 1);
+	if (!ipo_is_native(quoted))
+		return false;
+	ipo = ipo_dev_find(dev_net(skb->dev), quoted->saddr, NULL);
+	if (!ipo || ipo->config.proto_mode != IPO_PROTO_MODE_NATIVE ||
+	    nf_ip_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_ICMP))
+		return false;
+	icmph = (const struct icmphdr *)(skb->data + hlen);
+
+	skb_set_transport_header(skb, hlen);
+	__skb_pull(skb, hlen + sizeof(*icmph));
+	ipo_icmp_err(skb, ntohs(icmph->un.frag.mtu));
+	return true;
 }

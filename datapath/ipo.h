@@ -8,6 +8,7 @@
  *	netlink.c	the generic netlink family "ipo"
  *	tx.c		encapsulation
  *	rx.c		decapsulation
+ *	fragsort.c	inner fragments told from others
  *	fragment.c	inner fragments where they have to be made
  *	offload.c	segmentation of IPO packets on their way
  *	icmp.c		ICMP errors, both ways
@@ -119,6 +120,7 @@ struct ipo_net {
 	struct hlist_head devs[1 << IPO_HASH_BITS];
 	unsigned int n_devs;		/* RTNL. */
 	unsigned int n_native;		/* Devices that look at all; RTNL. */
+	struct ipo_fragsort *fragsort;	/* While there is a device. */
 
 	/* Routes of this namespace that lead to ipo devices. */
 	struct notifier_block fib_nb;
@@ -189,7 +191,22 @@ void ipo_netlink_exit(void);
 
 /* fragment.c */
 int ipo_fragment(struct net *net, struct sk_buff *skb, unsigned int mtu,
-		 struct sk_buff_head *fragments);
+		 u16 flags, struct sk_buff_head *fragments);
+
+/* fragsort.c */
+enum ipo_frag {
+	IPO_FRAG_INNER = 1,		/* Has an option of its own. */
+	IPO_FRAG_ROUTERS,		/* Made by a router on the way. */
+	IPO_FRAG_WAITS,			/* Cannot be told yet. */
+};
+
+struct ipo_fragsort;
+
+struct ipo_fragsort *ipo_fragsort_alloc(void);
+void ipo_fragsort_free(struct ipo_fragsort *fs);
+enum ipo_frag ipo_fragsort(struct ipo_fragsort *fs, struct net *net,
+			   struct sk_buff *skb, struct sk_buff_head *inner,
+			   struct sk_buff_head *routers);
 
 /* tx.c */
 netdev_tx_t ipo_xmit(struct sk_buff *skb, struct net_device *dev);
@@ -209,11 +226,13 @@ int ipo_offload_init(void);
 void ipo_offload_exit(void);
 void ipo_gso_mark(struct sk_buff *skb);
 void ipo_gso_unmark(struct sk_buff *skb);
+bool ipo_dev_sums(const struct net_device *dev);
 
 /* icmp.c */
 void ipo_icmp_too_big(struct ipo_dev *ipo, struct sk_buff *skb,
 		      const struct ipo_tx *tx, unsigned int mtu);
 int ipo_icmp_err(struct sk_buff *skb, u32 info);
+bool ipo_icmp_native_err(struct sk_buff *skb);
 
 /* stats.c */
 int ipo_stats_init(struct ipo_dev *ipo);
@@ -237,6 +256,19 @@ static inline bool ipo_is_proto(u8 proto)
 	return (proto >= IPO_PROTO_SHIFT + IPO_PROTO_INNER_MIN &&
 		proto <= IPO_PROTO_SHIFT + IPO_PROTO_INNER_MAX) ||
 	       proto == IPO_PROTO_EXTENDED;
+}
+
+/**
+ * ipo_is_native() - whether a header may be one of the native variant
+ * @iph: an IPv4 header, all of which can be read
+ */
+static inline bool ipo_is_native(const struct iphdr *iph)
+{
+	const u8 *opt = (const u8 *)(iph + 1);
+
+	return iph->ihl > 5 && opt[0] == IPO_OPT_COMPACT &&
+	       opt[1] == IPO_OPT_LEN_COMPACT &&
+	       ipo_protocol_shifts(iph->protocol);
 }
 
 #endif /* IPO_DATAPATH_H */

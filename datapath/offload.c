@@ -34,6 +34,20 @@ void ipo_gso_unmark(struct sk_buff *skb)
 		skb_shinfo(skb)->gso_type &= ~SKB_GSO_SCTP;
 }
 
+/**
+ * ipo_dev_sums() - whether a device fills in checksums of IPO packets
+ * @dev: the device
+ *
+ * It must compute at whatever offset.  What stands above another device says
+ * that it can, but hands on to one that may look for TCP first.
+ *
+ * Return: whether it does.
+ */
+bool ipo_dev_sums(const struct net_device *dev)
+{
+	return dev->features & NETIF_F_HW_CSUM && dev->dev.parent;
+}
+
 /* The data are behind the outer header. */
 static struct sk_buff *gso_segment(struct sk_buff *skb,
 				   netdev_features_t features)
@@ -54,6 +68,8 @@ static struct sk_buff *gso_segment(struct sk_buff *skb,
 	if (!tcp || !tcp->callbacks.gso_segment)
 		return ERR_PTR(-EPROTONOSUPPORT);
 	features &= ~(NETIF_F_GSO_MASK | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
+	if (!ipo_dev_sums(skb->dev))
+		features &= ~NETIF_F_HW_CSUM;
 	return tcp->callbacks.gso_segment(skb, features);
 }
 

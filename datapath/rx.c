@@ -3,18 +3,19 @@
  *
  * Packets come to ipo_rcv() as those of any protocol do: after routing, after
  * the firewall's INPUT, and reassembled if they were fragments.  That is right
- * for compact fragments, of which an underlay router's lack the option but in
- * the first (wire-format.md, rule 4).  Extended fragments all have it, and are
- * inner fragments (rule 3): a netfilter hook takes them before reassembly.
- * Another one takes the native variant.
+ * for fragments that an underlay router made of a compact packet, but inner
+ * fragments are taken by a netfilter hook before reassembly (fragsort.c).
+ * Another hook takes the native variant.
  */
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/ip.h>
+#include <net/netfilter/nf_conntrack.h>
 #include <net/protocol.h>
 #include <net/route.h>
+#include <net/xfrm.h>
 
 #include "ipo.h"
 
@@ -61,7 +62,8 @@ static void deliver_fragments(struct ipo_dev *ipo, struct sk_buff *skb,
 	struct sk_buff_head fragments;
 
 	__skb_queue_head_init(&fragments);
-	if (ipo_fragment(ipo->net, skb, mtu, &fragments)) {
+	if (ipo_fragment(ipo->net, skb, mtu,
+			 IPCB(skb)->flags & IPSKB_FRAG_PMTU, &fragments)) {
 		dev_core_stats_rx_dropped_inc(ipo->dev);
 		return;
 	}
@@ -112,6 +114,9 @@ static void receive(struct ipo_dev *ipo, struct sk_buff *skb, bool native)
 	struct ipo_rx rx;
 	int err;
 
+	/* This node has filled in a record route or a time stamp. */
+	if (IPCB(skb)->opt.is_changed)
+		ip_send_check(ip_hdr(skb));
 	err = decapsulate(ipo, skb, &rx, native);
 	if (err) {
 		ipo_drop(ipo, IPO_RECEIVED, -err, skb);
@@ -158,22 +163,69 @@ static const struct net_protocol ipo_protocol = {
 
 /* Hooks.  Of the packets that are not IPO's they read a byte or two. */
 
-static bool is_extended_fragment(const struct iphdr *iph)
-{
-	return iph->protocol == IPO_PROTO_EXTENDED && ip_is_fragment(iph) &&
-	       iph->ihl > 5 && *(const u8 *)(iph + 1) == IPO_OPT_EXTENDED;
-}
-
+/* The firewall's INPUT has let a fragment pass. */
 static int fragment_finish(struct net *net, struct sock *sk,
 			   struct sk_buff *skb)
 {
 	struct ipo_dev *ipo = receiver(skb);
 
-	if (ipo)
+	if (ipo && xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		receive(ipo, skb, false);
 	else
 		kfree_skb(skb);
 	return 0;
+}
+
+/* Takes an inner fragment as if it were no fragment. */
+static void take_fragment(struct sk_buff *skb,
+			  const struct nf_hook_state *state)
+{
+	/* No connection shall be made of it, and none be missed. */
+	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN, state->net, NULL, skb,
+		skb->dev, NULL, fragment_finish);
+}
+
+/* Whether the packet is for this node.  If so, it has a route then. */
+static bool is_for_us(struct sk_buff *skb)
+{
+	if (skb_valid_dst(skb))
+		return skb_rtable(skb)->rt_type == RTN_LOCAL;
+	if (ipo_compat_route_input(skb, ip_hdr(skb)))
+		return false;	/* The stack will find the same. */
+	if (skb_rtable(skb)->rt_type == RTN_LOCAL)
+		return true;
+	skb_dst_drop(skb);
+	return false;
+}
+
+/* Sorts a compact fragment, and takes it and those that waited for it. */
+static unsigned int sort_fragment(struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	struct sk_buff_head inner, routers;
+	struct sk_buff *waited;
+	enum ipo_frag kind;
+
+	__skb_queue_head_init(&inner);
+	__skb_queue_head_init(&routers);
+	kind = ipo_fragsort(ipo_net(state->net)->fragsort, state->net, skb,
+			    &inner, &routers);
+	while ((waited = __skb_dequeue(&inner))) {
+		if (is_for_us(waited))
+			take_fragment(waited, state);
+		else
+			kfree_skb(waited);
+	}
+	/* Once more, this time not to wait. */
+	while ((waited = __skb_dequeue(&routers)))
+		netif_rx(waited);
+
+	if (kind == IPO_FRAG_ROUTERS)
+		return NF_ACCEPT;
+	if (kind == IPO_FRAG_INNER)
+		take_fragment(skb, state);
+	return NF_STOLEN;
 }
 
 /* Before reassembly.  A fragment for this node still goes through INPUT. */
@@ -182,16 +234,14 @@ static unsigned int fragment_hook(void *priv, struct sk_buff *skb,
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
-	if (likely(!is_extended_fragment(iph)) || !receiver(skb))
+	if (likely(!ip_is_fragment(iph)) || !ipo_is_proto(iph->protocol) ||
+	    !receiver(skb) || !is_for_us(skb))
 		return NF_ACCEPT;
-	if (ipo_compat_route_input(skb, iph))
-		return NF_ACCEPT;	/* The stack will find the same. */
-	if (skb_rtable(skb)->rt_type != RTN_LOCAL) {
-		skb_dst_drop(skb);
+	if (iph->protocol != IPO_PROTO_EXTENDED)
+		return sort_fragment(skb, state);
+	if (iph->ihl == 5 || *(const u8 *)(iph + 1) != IPO_OPT_EXTENDED)
 		return NF_ACCEPT;
-	}
-	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN, state->net, NULL, skb,
-		skb->dev, NULL, fragment_finish);
+	take_fragment(skb, state);
 	return NF_STOLEN;
 }
 
@@ -202,26 +252,26 @@ static const struct nf_hook_ops fragment_ops = {
 	.priority = NF_IP_PRI_RAW_BEFORE_DEFRAG,
 };
 
-static bool is_native(const struct iphdr *iph)
-{
-	const u8 *opt = (const u8 *)(iph + 1);
-
-	return iph->ihl > 5 && opt[0] == IPO_OPT_COMPACT &&
-	       opt[1] == IPO_OPT_LEN_COMPACT &&
-	       ipo_protocol_shifts(iph->protocol);
-}
-
+/* After INPUT, and after reassembly. */
 static unsigned int native_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
+	const struct iphdr *iph = ip_hdr(skb);
 	struct ipo_dev *ipo;
 
-	if (likely(!is_native(ip_hdr(skb))))
+	if (iph->protocol == IPPROTO_ICMP && ipo_icmp_native_err(skb)) {
+		consume_skb(skb);
+		return NF_STOLEN;
+	}
+	if (likely(!ipo_is_native(ip_hdr(skb))))
 		return NF_ACCEPT;
 	ipo = receiver(skb);
 	if (!ipo || ipo->config.proto_mode != IPO_PROTO_MODE_NATIVE)
 		return NF_ACCEPT;
-	receive(ipo, skb, true);
+	if (xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
+		receive(ipo, skb, true);
+	else
+		kfree_skb(skb);
 	return NF_STOLEN;
 }
 
@@ -231,6 +281,26 @@ static const struct nf_hook_ops native_ops = {
 	.hooknum = NF_INET_LOCAL_IN,
 	.priority = NF_IP_PRI_LAST,
 };
+
+static int add_fragment_hook(struct net *net, struct ipo_net *in)
+{
+	int err;
+
+	in->fragsort = ipo_fragsort_alloc();
+	if (!in->fragsort)
+		return -ENOMEM;
+	err = nf_register_net_hook(net, &fragment_ops);
+	if (err)
+		ipo_fragsort_free(in->fragsort);
+	return err;
+}
+
+static void del_fragment_hook(struct net *net, struct ipo_net *in)
+{
+	nf_unregister_net_hook(net, &fragment_ops);
+	synchronize_net();
+	ipo_fragsort_free(in->fragsort);
+}
 
 /**
  * ipo_rx_add_dev() - begin to receive for one more device
@@ -247,7 +317,7 @@ int ipo_rx_add_dev(struct net *net, struct ipo_net *in,
 	int err;
 
 	if (!in->n_devs) {
-		err = nf_register_net_hook(net, &fragment_ops);
+		err = add_fragment_hook(net, in);
 		if (err)
 			return err;
 	}
@@ -262,7 +332,7 @@ int ipo_rx_add_dev(struct net *net, struct ipo_net *in,
 
 err_native:
 	if (!in->n_devs)
-		nf_unregister_net_hook(net, &fragment_ops);
+		del_fragment_hook(net, in);
 	return err;
 }
 
@@ -280,7 +350,7 @@ void ipo_rx_del_dev(struct net *net, struct ipo_net *in,
 	in->n_devs--;
 	in->n_native -= native;
 	if (!in->n_devs)
-		nf_unregister_net_hook(net, &fragment_ops);
+		del_fragment_hook(net, in);
 	if (native && !in->n_native)
 		nf_unregister_net_hook(net, &native_ops);
 }

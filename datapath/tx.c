@@ -3,6 +3,7 @@
 #include <net/dst_metadata.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
+#include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
 
 #include "ipo.h"
@@ -91,7 +92,7 @@ static int ask_route(struct ipo_send *s, struct sk_buff *skb)
 	const struct rtable *rt = skb_rtable(skb);
 	struct ipo_peer *peer;
 
-	if (!rt || rt->rt_gw_family != AF_INET)
+	if (!skb_valid_dst(skb) || rt->rt_gw_family != AF_INET)
 		return -IPO_DROP_NO_ROUTE;
 	s->tx.dst = ntohl(rt->rt_gw4);
 	peer = ipo_peer_find(s->ipo, rt->rt_gw4);
@@ -106,9 +107,12 @@ static int ask_route(struct ipo_send *s, struct sk_buff *skb)
 static int find_way(struct ipo_send *s, const struct sk_buff *skb)
 {
 	struct ipo_dev *ipo = s->ipo;
+	bool same_net = net_eq(ipo->net, dev_net(ipo->dev));
 	struct flowi4 fl4 = {
 		.flowi4_oif = READ_ONCE(ipo->config.link),
-		.flowi4_mark = skb->mark,
+		.flowi4_mark = same_net ? skb->mark : 0,
+		/* One of ours, so that IPsec has its say. */
+		.flowi4_proto = IPO_PROTO_EXTENDED,
 		.daddr = htonl(s->tx.dst),
 		.saddr = s->tx.src ? htonl(s->tx.src) : ipo->config.local,
 	};
@@ -148,10 +152,11 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 	struct ipo_dev *ipo = s->ipo;
 	int opt_len, err;
 
-	/* Only what computes at an offset can still fill this in later on. */
-	if (skb->ip_summed == CHECKSUM_PARTIAL && !skb_is_gso(skb) &&
-	    !(underlay->features & NETIF_F_HW_CSUM) &&
-	    skb_checksum_help(skb)) {
+	if (skb->ip_summed != CHECKSUM_PARTIAL) {
+		/* A sum over what was received is of no use to who sends. */
+		skb->ip_summed = CHECKSUM_NONE;
+	} else if (!skb_is_gso(skb) && !ipo_dev_sums(underlay) &&
+		   skb_checksum_help(skb)) {
 		ipo_drop(ipo, IPO_SENT, IPO_DROP_OFFLOAD, skb);
 		return;
 	}
@@ -173,6 +178,9 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 		ipo_gso_mark(skb);
 	}
 	skb_scrub_packet(skb, !net_eq(ipo->net, dev_net(ipo->dev)));
+	/* Nobody shall put inner fragments together. */
+	if (ip_is_fragment(ip_hdr(skb)))
+		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	skb_clear_hash_if_not_l4(skb);
 	skb_dst_set(skb, dst_clone(&s->rt->dst));
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
@@ -189,15 +197,26 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 
 static void send_packet(const struct ipo_send *s, struct sk_buff *skb);
 
+/* @mtu: what a fragment may have, without the option of @opt_len bytes. */
 static void send_fragments(const struct ipo_send *s, struct sk_buff *skb,
-			   unsigned int mtu)
+			   unsigned int mtu, unsigned int opt_len)
 {
+	unsigned int hlen = ip_hdrlen(skb);
 	struct sk_buff_head fragments;
 
+	if (hlen + opt_len > IPO_IP_HLEN_MAX) {
+		ipo_drop(s->ipo, IPO_SENT, IPO_DROP_NO_ROOM, skb);
+		return;
+	}
+	/* A fragment has 8 bytes behind its header at least. */
+	if (mtu < hlen + 8) {
+		ipo_drop(s->ipo, IPO_SENT, IPO_DROP_NEED_FRAG, skb);
+		return;
+	}
 	__skb_queue_head_init(&fragments);
 	skb_dst_drop(skb);
 	skb_dst_set(skb, dst_clone(&s->rt->dst));
-	if (ipo_fragment(s->ipo->net, skb, mtu, &fragments)) {
+	if (ipo_fragment(s->ipo->net, skb, mtu, 0, &fragments)) {
 		dev_core_stats_tx_dropped_inc(s->ipo->dev);
 		return;
 	}
@@ -208,10 +227,11 @@ static void send_fragments(const struct ipo_send *s, struct sk_buff *skb,
 static void send_segments(const struct ipo_send *s, struct sk_buff *skb)
 {
 	netdev_features_t features = s->rt->dst.dev->features &
-		(NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA |
-		 NETIF_F_HW_CSUM);
+		(NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA);
 	struct sk_buff *segs, *next;
 
+	if (ipo_dev_sums(s->rt->dst.dev))
+		features |= NETIF_F_HW_CSUM;
 	segs = skb_gso_segment(skb, features);
 	if (IS_ERR_OR_NULL(segs)) {
 		ipo_drop(s->ipo, IPO_SENT, IPO_DROP_OFFLOAD, skb);
@@ -229,8 +249,8 @@ static void send_segments(const struct ipo_send *s, struct sk_buff *skb)
  */
 static bool stays_large(const struct ipo_send *s, const struct sk_buff *skb)
 {
-	/* The native variant's segments would be summed up as plain TCP. */
-	if (s->tx.native && !(s->rt->dst.dev->features & NETIF_F_HW_CSUM))
+	/* The native variant's would be taken for plain TCP. */
+	if (s->tx.native)
 		return false;
 	return skb_shinfo(skb)->gso_type & SKB_GSO_TCPV4 &&
 	       !skb->encapsulation && skb->ip_summed == CHECKSUM_PARTIAL &&
@@ -241,7 +261,7 @@ static bool stays_large(const struct ipo_send *s, const struct sk_buff *skb)
 static void send_packet(const struct ipo_send *s, struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	unsigned int mtu;
+	unsigned int mtu, opt_len;
 	int format;
 	bool fits;
 
@@ -251,7 +271,8 @@ static void send_packet(const struct ipo_send *s, struct sk_buff *skb)
 		ipo_drop(s->ipo, IPO_SENT, -format, skb);
 		return;
 	}
-	mtu = dst_mtu(&s->rt->dst) - ipo_option_len(format, s->tx.has_key);
+	opt_len = ipo_option_len(format, s->tx.has_key);
+	mtu = dst_mtu(&s->rt->dst) - opt_len;
 	fits = skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu)
 			       : skb->len <= mtu;
 
@@ -261,7 +282,7 @@ static void send_packet(const struct ipo_send *s, struct sk_buff *skb)
 	} else if (skb_is_gso(skb) && !(fits && stays_large(s, skb))) {
 		send_segments(s, skb);
 	} else if (!fits) {
-		send_fragments(s, skb, mtu);
+		send_fragments(s, skb, mtu, opt_len);
 	} else {
 		encapsulate(s, skb);
 	}
@@ -279,6 +300,7 @@ netdev_tx_t ipo_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct ipo_send s = { .ipo = netdev_priv(dev) };
 	int err;
 
+	rcu_read_lock();
 	err = check_packet(skb);
 	if (!err)
 		err = s.ipo->config.external ? ask_metadata(&s, skb)
@@ -287,9 +309,10 @@ netdev_tx_t ipo_xmit(struct sk_buff *skb, struct net_device *dev)
 		err = find_way(&s, skb);
 	if (err) {
 		ipo_drop(s.ipo, IPO_SENT, -err, skb);
-		return NETDEV_TX_OK;
+	} else {
+		send_packet(&s, skb);
+		ip_rt_put(s.rt);
 	}
-	send_packet(&s, skb);
-	ip_rt_put(s.rt);
+	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }
