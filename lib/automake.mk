@@ -3,6 +3,8 @@
 # Linked into the Open vSwitch tree by vswitchd/ovs-prepare, and compiled there
 # because vswitchd/patches/01-type.patch adds them to libopenvswitch.
 ipo_lib_files = \
+	lib/ipo-kernel.c \
+	lib/ipo-kernel.h \
 	lib/ipo-odp.c \
 	lib/ipo-odp.h \
 	lib/ipo-options.c \
@@ -11,6 +13,7 @@ ipo_lib_files = \
 	lib/ipo-peers.h \
 	lib/ipo-stats.c \
 	lib/ipo-stats.h \
+	lib/ipo-uapi.h \
 	lib/ipo-wire.h \
 	lib/netdev-ipo.c \
 	lib/netdev-ipo.h \

@@ -165,6 +165,32 @@ ipo_peers_count(void)
 }
 
 static int
+compare_peers(const void *a_, const void *b_)
+{
+    const struct ipo_peer *a = a_;
+    const struct ipo_peer *b = b_;
+
+    return (a->node > b->node) - (a->node < b->node);
+}
+
+/* Makes 'list' all peers, in the order of their addresses.  The caller must
+ * free 'list->peers'. */
+void
+ipo_peers_get_all(struct ipo_peer_list *list)
+{
+    const struct ipo_peer_node *pn;
+
+    ovs_mutex_lock(&mutex);
+    list->n = 0;
+    list->peers = xcalloc(cmap_count(&peer_map), sizeof *list->peers);
+    CMAP_FOR_EACH (pn, node, &peer_map) {
+        list->peers[list->n++] = pn->peer;
+    }
+    ovs_mutex_unlock(&mutex);
+    qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
+}
+
+static int
 compare_nodes(const void *a_, const void *b_)
 {
     const struct ipo_peer_node *const *a = a_;

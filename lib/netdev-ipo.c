@@ -7,21 +7,28 @@
 #include <net/if.h>
 
 #include "csum.h"
+#include "dpif.h"
 #include "flow.h"
+#include "if-notifier.h"
+#include "ipo-kernel.h"
 #include "ipo-odp.h"
 #include "ipo-options.h"
 #include "ipo-peers.h"
 #include "ipo-stats.h"
+#include "ipo-uapi.h"
 #include "ipo-wire.h"
 #include "netdev.h"
 #include "netdev-vport-private.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "packets.h"
+#include "seq.h"
 #include "smap.h"
+#include "timeval.h"
 #include "unaligned.h"
 #include "unixctl.h"
 #include "util.h"
@@ -34,6 +41,9 @@ static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 
 /* Ports whose peers are in the map, of struct netdev_ipo.  Under 'mutex'. */
 static struct ovs_list ports = OVS_LIST_INITIALIZER(&ports);
+
+/* Changes when 'ports' or the peers that they give do. */
+static struct seq *ports_seq;
 
 /* The last error logged for each port that has one: name to string, for at
  * most MAX_LOGGED ports.  Under 'mutex'. */
@@ -66,6 +76,14 @@ netdev_from_ipo(struct netdev_ipo *ipo)
     return &CONTAINER_OF(ipo, struct netdev_vport, ipo)->up;
 }
 
+static bool
+lists_equal(const struct ipo_peer_list *a, const struct ipo_peer_list *b)
+{
+    BUILD_ASSERT_DECL(sizeof *a->peers == 5 * sizeof(uint32_t));
+    return (a->n == b->n
+            && (!a->n || !memcmp(a->peers, b->peers, a->n * sizeof *a->peers)));
+}
+
 /* Makes 'new', which may be null, the options whose peers 'netdev' gives.
  * Returns what is wrong, for the caller to free, or null. */
 static char *
@@ -74,19 +92,28 @@ give_peers(struct netdev *netdev, const struct ipo_options *new)
 {
     static const struct ipo_peer_list none;
     struct netdev_ipo *ipo = &netdev_vport_cast(netdev)->ipo;
+    const struct ipo_peer_list *old_peers, *new_peers;
     char *error;
 
-    error = ipo_peers_replace(ipo->gives_peers ? &get_options(netdev)->peers
-                              : &none, new ? &new->peers : &none);
-    if (!error && ipo->gives_peers != (new != NULL)) {
+    old_peers = ipo->gives_peers ? &get_options(netdev)->peers : &none;
+    new_peers = new ? &new->peers : &none;
+    error = ipo_peers_replace(old_peers, new_peers);
+    if (error) {
+        return error;
+    }
+
+    if (ipo->gives_peers != (new != NULL)) {
         ipo->gives_peers = new != NULL;
         if (new) {
             ovs_list_push_back(&ports, &ipo->node);
         } else {
             ovs_list_remove(&ipo->node);
         }
+        seq_change(ports_seq);
+    } else if (!lists_equal(old_peers, new_peers)) {
+        seq_change(ports_seq);
     }
-    return error;
+    return NULL;
 }
 
 /* Takes away the peers of 'netdev'. */
@@ -301,14 +328,134 @@ ipo_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     ds_destroy(&ds);
 }
 
-/* Registers the type's commands.  To be called once. */
+/* Initializes the type.  To be called once, before there is a port. */
 void
 netdev_ipo_register(void)
 {
+    ports_seq = seq_create();
     unixctl_command_register("ipo/show", "", 0, 0, ipo_show, NULL);
 }
 
-/* Datapath. */
+/* The kernel's datapath. */
+
+/* How long to wait, in ms, before what failed is tried again. */
+enum { RETRY_INTERVAL = 1000 };
+
+static uint64_t last_ports_seq; /* As netdev_ipo_run() saw it last. */
+static long long int retry_at = LLONG_MAX;
+
+/* Returns whether a port is on a bridge of the kernel's datapath. */
+static bool
+kernel_is_in_use(void)
+    OVS_REQUIRES(mutex)
+{
+    struct netdev_ipo *ipo;
+
+    LIST_FOR_EACH (ipo, node, &ports) {
+        const char *type = netdev_get_dpif_type(netdev_from_ipo(ipo));
+
+        if (type && !strcmp(type, "system")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has what did not work without the kernel module be tried again: ports that
+ * could not be added, and the device if it got lost. */
+static void
+try_ports_again(void)
+{
+    struct netdev_ipo *ipo;
+
+    ovs_mutex_lock(&mutex);
+    LIST_FOR_EACH (ipo, node, &ports) {
+        netdev_change_seq_changed(netdev_from_ipo(ipo));
+    }
+    ovs_mutex_unlock(&mutex);
+    if_notifier_manual_report();
+}
+
+/* Gives the kernel the peers of all ports if it has use for them. */
+static void
+update_kernel(void)
+{
+    struct ipo_peer_list peers;
+    bool in_use;
+
+    ovs_mutex_lock(&mutex);
+    take_peers_of_deleted();
+    last_ports_seq = seq_read(ports_seq);
+    in_use = kernel_is_in_use();
+    ipo_peers_get_all(&peers);
+    ovs_mutex_unlock(&mutex);
+
+    retry_at = LLONG_MAX;
+    if (in_use) {
+        ipo_kernel_listen();
+        if (ipo_kernel_set_peers(&peers)) {
+            retry_at = time_msec() + RETRY_INTERVAL;
+        }
+    }
+    free(peers.peers);
+}
+
+/* Keeps the kernel's peers equal to those of the ports.  Only the main thread
+ * may call this. */
+void
+netdev_ipo_run(void)
+{
+    enum ipo_kernel_events events = ipo_kernel_run();
+
+    if (events & IPO_KERNEL_NEW_MODULE) {
+        try_ports_again();
+    }
+    if (events & IPO_KERNEL_NEW_DEV || seq_read(ports_seq) != last_ports_seq
+        || time_msec() >= retry_at) {
+        update_kernel();
+    }
+}
+
+/* Wakes up the poll loop when netdev_ipo_run() has something to do. */
+void
+netdev_ipo_wait(void)
+{
+    ipo_kernel_wait();
+    seq_wait(ports_seq, last_ports_seq);
+    if (retry_at != LLONG_MAX) {
+        poll_timer_wait_until(retry_at);
+    }
+}
+
+/* If 'netdev' is a port of this type, stores its format in 'tnl', how to send,
+ * where the kernel's datapath looks for it.  The userspace datapath has no use
+ * for that. */
+void
+netdev_ipo_pin_format(const struct netdev *netdev, struct flow_tnl *tnl)
+{
+    BUILD_ASSERT_DECL(IPO_FORMAT_AUTO + 1 == IPO_FMT_AUTO
+                      && IPO_COMPACT + 1 == IPO_FMT_COMPACT
+                      && IPO_SHORT + 1 == IPO_FMT_SHORT
+                      && IPO_FULL + 1 == IPO_FMT_FULL);
+
+    if (netdev_ipo_is(netdev)) {
+        const struct ipo_options *options = get_options(netdev);
+
+        tnl->tp_dst = htons(options ? options->format + 1 : IPO_FMT_AUTO);
+    }
+}
+
+/* Returns what 'error', from adding 'netdev' to a bridge, says to a user. */
+const char *
+netdev_ipo_strerror(const struct netdev *netdev, int error)
+{
+    const char *reason = netdev_ipo_is(netdev) ? ipo_kernel_strerror(error)
+                                               : NULL;
+
+    return reason ? reason : ovs_strerror(error);
+}
+
+/* The userspace datapath. */
 
 /* Fills '*push' with how to send what 'options' and the tunnel metadata in
  * 'flow' ask for, from 'src', a node address. */

@@ -4,7 +4,8 @@
 #define NETDEV_IPO_H 1
 
 /* The tunnel port type "ipo": all that the hooks in Open vSwitch call, but for
- * the text form of its actions, which is ipo-odp.h. */
+ * the text form of its actions, which is ipo-odp.h, and the kernel's device,
+ * which is ipo-kernel.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 
 struct dp_packet_batch;
 struct flow;
+struct flow_tnl;
 struct flow_wildcards;
 struct in6_addr;
 struct ipo_options;
@@ -41,7 +43,13 @@ int netdev_ipo_get_config(const struct netdev *, struct smap *args,
                           netdev_get_config_func *);
 void netdev_ipo_destruct(struct netdev *);
 
-/* Datapath. */
+/* The kernel's datapath; more is in ipo-kernel.h. */
+void netdev_ipo_run(void);
+void netdev_ipo_wait(void);
+void netdev_ipo_pin_format(const struct netdev *, struct flow_tnl *);
+const char *netdev_ipo_strerror(const struct netdev *, int error);
+
+/* The userspace datapath. */
 int netdev_ipo_build_header(const struct netdev *,
                             struct ovs_action_push_tnl *,
                             const struct netdev_tnl_build_header_params *);

@@ -48,7 +48,9 @@ system_testsuite_files = \
 
 system_kmod_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-interop.at \
 	tests/system-ipo.at \
+	tests/system-kernel.at \
 	tests/system-kmod-macros.at \
 	tests/system-kmod-testsuite.at \
 	tests/system-macros.at

@@ -434,6 +434,7 @@ node_add()
     dir=$(_node_dir "$1")
     mkdir "$dir" || _nodes_die "cannot make '$dir'"
     echo "$2" > "$dir/addr"
+    echo "$NODES_DATAPATH" > "$dir/datapath"
     _nodes_netns_add "$1"
 
     _nodes_try "$1: cannot make the database" \
@@ -478,7 +479,7 @@ node_start_vswitchd()
 
     for bridge in br-int br-phy; do
         _nodes_poll 10 "node_appctl '$1' dpif/show | grep -q '^ *$bridge:'" \
-            || _nodes_die "$1: no bridge $bridge with datapath '$NODES_DATAPATH'" \
+            || _nodes_die "$1: no bridge $bridge with datapath '$(cat "$dir/datapath")'" \
                 "(see $dir/ovs-vswitchd.log)"
     done
     _node_underlay "$1"
@@ -639,7 +640,7 @@ node_log_problems()
 (
     _nodes_is node "$1"
     ! grep -hE '\|(WARN|ERR|EMER)\|' "$(_node_dir "$1")"/*.log \
-        | grep -v '|timeval|WARN|' \
+        | grep -vE '\|timeval(\([^)]*\))?\|WARN\|' \
         | grep -vE -e "${2:-^\$}" | sed "s/^/$1: /" | grep .
 )
 
