@@ -125,7 +125,7 @@ struct ipo_net {
 	/* Routes of this namespace that lead to ipo devices. */
 	struct notifier_block fib_nb;
 	struct hlist_head routes[1 << IPO_HASH_BITS];
-	spinlock_t routes_lock;
+	spinlock_t routes_lock;		/* For 'routes' and what is in it. */
 };
 
 extern unsigned int ipo_net_id;

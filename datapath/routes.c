@@ -84,10 +84,8 @@ static struct ipo_route *make_route(const struct fib_entry_notifier_info *info)
 		return NULL;
 
 	route = kzalloc(struct_size(route, nexthops, n), GFP_ATOMIC);
-	if (!route) {
-		net_warn_ratelimited("ipo: no memory for a route's peers\n");
-		return NULL;
-	}
+	if (!route)
+		return NULL;	/* The allocator has warned. */
 	route->table = info->tb_id;
 	route->dst = info->dst;
 	route->plen = info->dst_len;

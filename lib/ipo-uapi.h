@@ -5,13 +5,15 @@
  * reads its counters.
  *
  * Addresses are 4 bytes in network byte order.  All other numbers are in host
- * byte order, as netlink has it. */
+ * byte order, as netlink has it.
+ */
 
 #ifndef IPO_UAPI_H
 #define IPO_UAPI_H 1
 
 /* Which format a device sends in.  The numbers behind IPO_FMT_AUTO are those of
- * 'enum ipo_format' plus 1. */
+ * 'enum ipo_format' plus 1.
+ */
 enum ipo_fmt {
 	IPO_FMT_AUTO,		/* The smallest that represents the packet. */
 	IPO_FMT_COMPACT,
@@ -32,7 +34,8 @@ enum ipo_proto_mode {
  * A device with IFLA_IPO_EXTERNAL takes the remote node, the key and, if it
  * likes, the local node of each packet from its tunnel metadata, and its peers
  * from generic netlink.  Any other device takes them from its routes and its
- * own address. */
+ * own address.
+ */
 enum {
 	IFLA_IPO_UNSPEC,
 	IFLA_IPO_LOCAL,		/* Address: the local node. */
@@ -42,11 +45,13 @@ enum {
 	IFLA_IPO_EXTERNAL,	/* Flag. */
 	__IFLA_IPO_MAX
 };
+
 #define IFLA_IPO_MAX (__IFLA_IPO_MAX - 1)
 
 /* In the tunnel metadata of a packet sent through an external device, the
  * transport destination port, which IPO has no other use for, may pin the
- * format: 0 for the device's, or an 'enum ipo_fmt'. */
+ * format: 0 for the device's, or an 'enum ipo_fmt'.
+ */
 
 /* The generic netlink family. */
 #define IPO_GENL_NAME "ipo"
@@ -61,28 +66,34 @@ enum ipo_cmd {
 	 * if there is none.  IPO_A_IFINDEX, IPO_A_NODE; IPO_A_LOCAL,
 	 * IPO_A_LOCAL_PLEN, IPO_A_REMOTE and IPO_A_REMOTE_PLEN, all or none;
 	 * IPO_A_PROTO_MODE if not that of the device.  Also the notification
-	 * of such a change, and the answer to IPO_CMD_GET_PEER. */
+	 * of such a change, and the answer to IPO_CMD_GET_PEER.
+	 */
 	IPO_CMD_NEW_PEER,
 
 	/* Removes a peer: IPO_A_IFINDEX, IPO_A_NODE.  Also its
-	 * notification. */
+	 * notification.
+	 */
 	IPO_CMD_DEL_PEER,
 
 	/* Gets one peer (IPO_A_IFINDEX, IPO_A_NODE), or with NLM_F_DUMP all
-	 * peers of a device (IPO_A_IFINDEX) or of all devices. */
+	 * peers of a device (IPO_A_IFINDEX) or of all devices.
+	 */
 	IPO_CMD_GET_PEER,
 
 	/* Removes all peers of a device that came from this family, not those
-	 * that come from routes: IPO_A_IFINDEX.  Also its notification. */
+	 * that come from routes: IPO_A_IFINDEX.  Also its notification.
+	 */
 	IPO_CMD_FLUSH_PEERS,
 
 	/* Gets the counters of a device (IPO_A_IFINDEX), or with NLM_F_DUMP of
 	 * all devices: IPO_A_IFINDEX, IPO_A_IFNAME and an IPO_A_COUNTER for
-	 * each counter. */
+	 * each counter.
+	 */
 	IPO_CMD_GET_STATS,
 
 	__IPO_CMD_MAX
 };
+
 #define IPO_CMD_MAX (__IPO_CMD_MAX - 1)
 
 enum ipo_attr {
@@ -100,11 +111,13 @@ enum ipo_attr {
 	IPO_A_COUNTER,		/* Nest of IPO_COUNTER_A_*, repeated. */
 	__IPO_A_MAX
 };
+
 #define IPO_A_MAX (__IPO_A_MAX - 1)
 
 /* A counter.  Its name is a format ("compact", "short", "short+key", "full",
  * "full+key", "native"), for packets carried, or the reason of a drop: those in
- * ipo-wire.h, "not_ipv4", "no_route", "no_memory", "need_frag" and "looped". */
+ * ipo-wire.h, "not_ipv4", "no_route", "no_memory", "need_frag" and "looped".
+ */
 enum ipo_counter_attr {
 	IPO_COUNTER_A_UNSPEC,
 	IPO_COUNTER_A_PAD,
@@ -114,6 +127,7 @@ enum ipo_counter_attr {
 	IPO_COUNTER_A_VALUE,	/* u64: packets. */
 	__IPO_COUNTER_A_MAX
 };
+
 #define IPO_COUNTER_A_MAX (__IPO_COUNTER_A_MAX - 1)
 
 #endif /* ipo-uapi.h */
