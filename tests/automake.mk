@@ -31,6 +31,7 @@ endif
 
 testsuite_files = \
 	tests/ipo-datapath.at \
+	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
 	tests/ipo-prepare.at \
@@ -81,6 +82,7 @@ EXTRA_DIST += \
 	$(vm_files) \
 	tests/atlocal.in \
 	tests/ip-packet.py \
+	tests/kbuild-warnings \
 	tests/kernel-header/Kbuild \
 	tests/kernel-header/ipo-wire-kernel.c \
 	tests/kmod-nodes.sh \
