@@ -15,6 +15,7 @@ check-ovs: $(ovs_built)
 ##   make check-system TESTSUITEFLAGS='-j2'      (root)
 ##   make check-vm TESTSUITEFLAGS='-j2'
 ##   make check-vm-6.12                          (one kernel only)
+##   make check-kbuild-sid
 
 check_PROGRAMS = tests/test-ipo-wire
 tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
@@ -82,6 +83,7 @@ EXTRA_DIST += \
 	$(vm_files) \
 	tests/atlocal.in \
 	tests/ip-packet.py \
+	tests/kbuild-sid \
 	tests/kbuild-warnings \
 	tests/kernel-header/Kbuild \
 	tests/kernel-header/ipo-wire-kernel.c \
@@ -154,6 +156,11 @@ check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal
 	    `echo $@ | sed -n 's/^check-vm-/--kernel /p'` $(VM_FLAGS) -- \
 	    $(TESTSUITEFLAGS)
 .PHONY: check-vm check-vm-6.1 check-vm-6.12
+
+# Compiles the kernel module for sid's kernel.
+check-kbuild-sid:
+	$(SHELL) $(srcdir)/tests/kbuild-sid
+.PHONY: check-kbuild-sid
 
 clean-local: clean-tests
 clean-tests:
