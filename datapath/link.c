@@ -17,25 +17,27 @@ static struct hlist_head *dev_bucket(struct ipo_net *in, __be32 local)
 	return &in->devs[hash_32((__force u32)local, IPO_HASH_BITS)];
 }
 
-static bool receives_from(const struct ipo_dev *ipo,
-			  const struct net_device *underlay)
-{
-	int link = READ_ONCE(ipo->config.link);
-
-	return !link || !underlay || link == underlay->ifindex;
-}
-
+/* Finds among the devices that receive at @local the one that fits best: that
+ * with @underlay before that with any.  If @underlay is NULL, not known, it is
+ * that with any before others.
+ */
 static struct ipo_dev *find_by_local(struct ipo_net *in, __be32 local,
 				     const struct net_device *underlay)
 {
-	struct ipo_dev *ipo;
+	struct ipo_dev *ipo, *found = NULL;
 
 	hlist_for_each_entry_rcu(ipo, dev_bucket(in, local), by_local,
 				 lockdep_rtnl_is_held()) {
-		if (ipo->config.local == local && receives_from(ipo, underlay))
+		int link = READ_ONCE(ipo->config.link);
+
+		if (ipo->config.local != local)
+			continue;
+		if (link == (underlay ? underlay->ifindex : 0))
 			return ipo;
+		if (!link || !underlay)
+			found = ipo;
 	}
-	return NULL;
+	return found;
 }
 
 /**
