@@ -3,6 +3,7 @@
 #include <linux/hash.h>
 #include <linux/if_arp.h>
 #include <linux/module.h>
+#include <net/addrconf.h>
 #include <net/rtnetlink.h>
 
 #include "ipo.h"
@@ -113,6 +114,18 @@ static void ipo_dev_uninit(struct net_device *dev)
 	ipo_routes_forget_dev(ipo);
 }
 
+/* Carries IPv4 only.  An IPv6 address of its own would make the kernel send
+ * IPv6 packets through it, each counted as an error.
+ */
+static int ipo_dev_open(struct net_device *dev)
+{
+	struct inet6_dev *in6_dev = __in6_dev_get(dev);
+
+	if (in6_dev)
+		in6_dev->cnf.addr_gen_mode = IN6_ADDR_GEN_MODE_NONE;
+	return 0;
+}
+
 static void ipo_dev_free(struct net_device *dev)
 {
 	struct ipo_dev *ipo = netdev_priv(dev);
@@ -132,6 +145,7 @@ static int ipo_get_iflink(const struct net_device *dev)
 static const struct net_device_ops ipo_netdev_ops = {
 	.ndo_init = ipo_dev_init,
 	.ndo_uninit = ipo_dev_uninit,
+	.ndo_open = ipo_dev_open,
 	.ndo_start_xmit = ipo_xmit,
 	.ndo_get_stats64 = ipo_get_stats64,
 	.ndo_get_iflink = ipo_get_iflink,
