@@ -164,7 +164,6 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		 struct netlink_ext_ack *extack);
 void ipo_peers_flush(struct ipo_dev *ipo);
-void ipo_peers_reset_dst(struct ipo_dev *ipo);
 
 /* One next hop of a route: it makes a node a peer of a device. */
 struct ipo_nexthop {

@@ -298,21 +298,7 @@ static int check_unique(struct net *net, const struct ipo_dev *self,
 	return 0;
 }
 
-/* The settings and what depends on them. */
-static int apply_config(struct ipo_dev *ipo, const struct ipo_config *config)
-{
-	struct ipo_net *in = ipo_net(ipo->net);
-	int err;
-
-	err = ipo_rx_add_dev(ipo->net, in, config);
-	if (err)
-		return err;
-	ipo->config = *config;
-	hash_dev(ipo);
-	return 0;
-}
-
-static void withdraw_config(struct ipo_dev *ipo)
+static void withdraw_dev(struct ipo_dev *ipo)
 {
 	hlist_del_init_rcu(&ipo->by_local);
 	ipo_rx_del_dev(ipo->net, ipo_net(ipo->net), &ipo->config);
@@ -363,12 +349,15 @@ static int ipo_newlink(struct net *net, struct net_device *dev,
 	err = register_netdevice(dev);
 	if (err)
 		return err;
-	err = apply_config(ipo, &config);
+	err = ipo_rx_add_dev(net, ipo_net(net), &config);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "Cannot receive packets");
 		unregister_netdevice(dev);
+		return err;
 	}
-	return err;
+	ipo->config = config;
+	hash_dev(ipo);
+	return 0;
 }
 
 static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
@@ -398,15 +387,23 @@ static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
 		WRITE_ONCE(ipo->config.format, config.format);
 		return 0;
 	}
-	withdraw_config(ipo);
-	synchronize_net();
-	err = apply_config(ipo, &config);
+	err = ipo_rx_add_dev(ipo->net, ipo_net(ipo->net), &config);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "Cannot receive packets");
-		WARN_ON(apply_config(ipo, &old));
+		return err;
 	}
-	ipo_peers_reset_dst(ipo);
-	return err;
+	withdraw_dev(ipo);
+	synchronize_net();		/* Nobody is on the way along the hash. */
+	ipo->config = config;
+	hash_dev(ipo);
+
+	/* When nobody looks for ways by the old settings any more, those that
+	 * were found go out of date, wherever they are kept: external devices'
+	 * are in the packets' metadata.
+	 */
+	synchronize_net();
+	rt_genid_bump_ipv4(ipo->net);
+	return 0;
 }
 
 static void ipo_dellink(struct net_device *dev, struct list_head *head)
@@ -414,7 +411,7 @@ static void ipo_dellink(struct net_device *dev, struct list_head *head)
 	struct ipo_dev *ipo = netdev_priv(dev);
 
 	if (!hlist_unhashed(&ipo->by_local))
-		withdraw_config(ipo);
+		withdraw_dev(ipo);
 	unregister_netdevice_queue(dev, head);
 }
 

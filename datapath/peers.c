@@ -297,25 +297,6 @@ void ipo_peers_flush(struct ipo_dev *ipo)
 }
 
 /**
- * ipo_peers_reset_dst() - forget the ways to all nodes
- * @ipo: the device
- */
-void ipo_peers_reset_dst(struct ipo_dev *ipo)
-{
-	struct rhashtable_iter iter;
-	struct ipo_peer *peer;
-
-	rhashtable_walk_enter(&ipo->peers, &iter);
-	rhashtable_walk_start(&iter);
-	while ((peer = rhashtable_walk_next(&iter))) {
-		if (!IS_ERR(peer))
-			dst_cache_reset(&peer->dst_cache);
-	}
-	rhashtable_walk_stop(&iter);
-	rhashtable_walk_exit(&iter);
-}
-
-/**
  * ipo_peer_add_nexthop() - make the next hop of a route a peer
  * @nexthop: the next hop; must stay where it is
  *
