@@ -107,6 +107,9 @@ struct ipo_dev {
 	struct ipo_config config;	/* RTNL to write. */
 	struct rhashtable peers;	/* Written under 'lock'. */
 	spinlock_t lock;
+	struct ipo_net *routes_in;	/* Whose routes give it peers, or NULL;
+					 * written under 'routes_lock'.
+					 */
 	struct ipo_local_prefix __rcu *local_prefix;	/* RTNL to write. */
 	struct gro_cells gro_cells;
 	struct ipo_counters __percpu *counters;
@@ -123,9 +126,14 @@ struct ipo_net {
 	struct ipo_fragsort *fragsort;	/* While there is a device. */
 
 	/* Routes of this namespace that lead to ipo devices. */
-	struct notifier_block fib_nb;
+	struct net *net;
+	struct notifier_block fib_nb, nexthop_nb;
 	struct hlist_head routes[1 << IPO_HASH_BITS];
+	unsigned int generation;	/* Of what the FIB tells. */
 	spinlock_t routes_lock;		/* For 'routes' and what is in it. */
+	struct delayed_work routes_work;
+	atomic_t routes_stale;		/* For the work to see to. */
+	bool exiting;			/* The work is not to start any more. */
 };
 
 extern unsigned int ipo_net_id;
@@ -181,7 +189,6 @@ int ipo_routes_init(void);
 void ipo_routes_exit(void);
 int ipo_routes_init_net(struct net *net);
 void ipo_routes_exit_net(struct net *net);
-void ipo_routes_forget_dev(struct ipo_dev *ipo);
 void ipo_local_prefix_update(struct ipo_dev *ipo);
 
 /* netlink.c */

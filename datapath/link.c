@@ -111,7 +111,6 @@ static void ipo_dev_uninit(struct net_device *dev)
 	struct ipo_dev *ipo = netdev_priv(dev);
 
 	gro_cells_destroy(&ipo->gro_cells);
-	ipo_routes_forget_dev(ipo);
 }
 
 /* Carries IPv4 only.  An IPv6 address of its own would make the kernel send

@@ -7,6 +7,11 @@
  * containers here are the prefix of ipo0's own address.  The FIB notifier tells
  * of routes, the notifier of addresses of addresses; nothing is polled.
  *
+ * The FIB notifier does not tell what becomes of a route when the nexthop object
+ * changes that it uses.  The notifier of nexthop objects tells that before it is
+ * done.  A work item then waits until it is done, and has the FIB notifier tell
+ * everything once more.
+ *
  * A node with several prefixes is a peer without any: between such nodes only
  * full format says which one is meant.
  */
@@ -24,8 +29,10 @@ struct ipo_route {
 	struct hlist_node node;		/* In 'struct ipo_net'. */
 	u32 table, dst;
 	u8 plen;
+	u32 nexthop_id;			/* Of its nexthop object, or 0. */
+	unsigned int generation;	/* See follow_again(). */
 	unsigned int n;
-	struct ipo_nexthop nexthops[];
+	struct ipo_nexthop nexthops[];	/* Without device: forgotten. */
 };
 
 static struct hlist_head *route_bucket(struct ipo_net *in, u32 dst)
@@ -50,28 +57,43 @@ static void free_route(struct ipo_route *route)
 {
 	unsigned int i;
 
-	for (i = 0; i < route->n; i++)
-		ipo_peer_del_nexthop(&route->nexthops[i]);
+	for (i = 0; i < route->n; i++) {
+		if (route->nexthops[i].ipo)
+			ipo_peer_del_nexthop(&route->nexthops[i]);
+	}
 	hlist_del(&route->node);
 	kfree(route);
 }
 
-/* Whether a next hop makes a node a peer. */
-static bool gives_peer(const struct fib_nh_common *nhc)
+/* Looks at all routes again after @delay. */
+static void follow_again_later(struct ipo_net *in, unsigned long delay)
+{
+	atomic_set(&in->routes_stale, 1);
+	if (!READ_ONCE(in->exiting))
+		schedule_delayed_work(&in->routes_work, delay);
+}
+
+/* Whether a next hop makes a node a peer.  A device that is about to leave the
+ * namespace is in no route for long, but a dump of the FIB may still see it.
+ */
+static bool gives_peer(const struct ipo_net *in,
+		       const struct fib_nh_common *nhc)
 {
 	const struct ipo_dev *ipo;
 
-	if (!nhc->nhc_dev || !ipo_is_dev(nhc->nhc_dev) ||
+	if (!nhc || !nhc->nhc_dev || !ipo_is_dev(nhc->nhc_dev) ||
 	    nhc->nhc_gw_family != AF_INET)
 		return false;
 	ipo = netdev_priv(nhc->nhc_dev);
-	return !ipo->config.external;
+	return READ_ONCE(ipo->routes_in) == in && !ipo->config.external;
 }
 
 /* Makes the record of a route, or NULL if it does not concern any ipo device
- * or if there is no memory.
+ * or if there is no memory.  During a dump of the FIB, a group of nexthop
+ * objects may change meanwhile.
  */
-static struct ipo_route *make_route(const struct fib_entry_notifier_info *info)
+static struct ipo_route *make_route(struct ipo_net *in,
+				    const struct fib_entry_notifier_info *info)
 {
 	unsigned int i, n = 0, n_paths = fib_info_num_path(info->fi);
 	struct ipo_route *route;
@@ -79,7 +101,7 @@ static struct ipo_route *make_route(const struct fib_entry_notifier_info *info)
 	if (info->type != RTN_UNICAST)
 		return NULL;
 	for (i = 0; i < n_paths; i++)
-		n += gives_peer(fib_info_nhc(info->fi, i));
+		n += gives_peer(in, fib_info_nhc(info->fi, i));
 	if (!n)
 		return NULL;
 
@@ -89,11 +111,13 @@ static struct ipo_route *make_route(const struct fib_entry_notifier_info *info)
 	route->table = info->tb_id;
 	route->dst = info->dst;
 	route->plen = info->dst_len;
-	for (i = 0; i < n_paths; i++) {
+	route->nexthop_id = info->fi->nh ? info->fi->nh->id : 0;
+	route->generation = in->generation;
+	for (i = 0; i < n_paths && route->n < n; i++) {
 		const struct fib_nh_common *nhc = fib_info_nhc(info->fi, i);
 		struct ipo_nexthop *nexthop = &route->nexthops[route->n];
 
-		if (!gives_peer(nhc))
+		if (!gives_peer(in, nhc))
 			continue;
 		nexthop->ipo = netdev_priv(nhc->nhc_dev);
 		nexthop->addr = nhc->nhc_gw.ipv4;
@@ -116,7 +140,7 @@ static void route_changed(struct ipo_net *in,
 
 	spin_lock_bh(&in->routes_lock);
 	old = find_route(in, info->tb_id, info->dst, info->dst_len);
-	new = added ? make_route(info) : NULL;
+	new = added ? make_route(in, info) : NULL;
 	if (old)
 		free_route(old);
 	if (new)
@@ -143,21 +167,26 @@ static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
 	return NOTIFY_DONE;
 }
 
-static void forget_routes(struct ipo_net *in, const struct ipo_dev *ipo)
+/* From now on the FIB tells everything anew. */
+static void begin_generation(struct ipo_net *in)
+{
+	spin_lock_bh(&in->routes_lock);
+	in->generation++;
+	spin_unlock_bh(&in->routes_lock);
+}
+
+/* Forgets what the FIB has not told again. */
+static void end_generation(struct ipo_net *in)
 {
 	struct hlist_node *next;
 	struct ipo_route *route;
-	unsigned int b, i;
+	unsigned int b;
 
 	spin_lock_bh(&in->routes_lock);
 	for (b = 0; b < ARRAY_SIZE(in->routes); b++) {
 		hlist_for_each_entry_safe(route, next, &in->routes[b], node) {
-			for (i = 0; i < route->n; i++) {
-				if (!ipo || route->nexthops[i].ipo == ipo) {
-					free_route(route);
-					break;
-				}
-			}
+			if (route->generation != in->generation)
+				free_route(route);
 		}
 	}
 	spin_unlock_bh(&in->routes_lock);
@@ -166,7 +195,102 @@ static void forget_routes(struct ipo_net *in, const struct ipo_dev *ipo)
 /* What the FIB has told is to be told again. */
 static void restart(struct notifier_block *nb)
 {
-	forget_routes(container_of(nb, struct ipo_net, fib_nb), NULL);
+	begin_generation(container_of(nb, struct ipo_net, fib_nb));
+}
+
+/* Has the FIB tell everything again.  What it tells as before stays all the
+ * while: a peer does not vanish for a moment.
+ */
+static void follow_again(struct work_struct *work)
+{
+	struct ipo_net *in = container_of(work, struct ipo_net,
+					  routes_work.work);
+	bool stale = atomic_xchg(&in->routes_stale, 0);
+	int err;
+
+	/* Who changes a nexthop object holds RTNL until that is done.  The FIB
+	 * must not be asked under RTNL, which some kernels take for it.
+	 */
+	rtnl_lock();
+	rtnl_unlock();
+
+	if (!stale)
+		return;
+	unregister_fib_notifier(in->net, &in->fib_nb);
+	begin_generation(in);
+	err = register_fib_notifier(in->net, &in->fib_nb, restart, NULL);
+	if (err) {
+		net_warn_ratelimited("ipo: cannot read the routes (%d), trying again\n",
+				     err);
+		follow_again_later(in, HZ);
+		return;
+	}
+	end_generation(in);
+}
+
+static bool is_ipo(const struct nh_notifier_single_info *nh)
+{
+	return nh->dev && ipo_is_dev(nh->dev);
+}
+
+/* Whether a nexthop object is about to lead to an ipo device. */
+static bool leads_to_ipo(const struct nh_notifier_info *info)
+{
+	unsigned int i;
+
+	switch (info->type) {
+	case NH_NOTIFIER_INFO_TYPE_SINGLE:
+		return is_ipo(info->nh);
+	case NH_NOTIFIER_INFO_TYPE_GRP:
+		for (i = 0; i < info->nh_grp->num_nh; i++) {
+			if (is_ipo(&info->nh_grp->nh_entries[i].nh))
+				return true;
+		}
+		return false;
+	case NH_NOTIFIER_INFO_TYPE_RES_TABLE:
+		for (i = 0; i < info->nh_res_table->num_nh_buckets; i++) {
+			if (is_ipo(&info->nh_res_table->nhs[i]))
+				return true;
+		}
+		return false;
+	case NH_NOTIFIER_INFO_TYPE_RES_BUCKET:
+		return is_ipo(&info->nh_res_bucket->new_nh);
+	default:
+		return false;
+	}
+}
+
+/* Whether a route that leads to an ipo device uses a nexthop object. */
+static bool is_nexthop_used(struct ipo_net *in, u32 id)
+{
+	struct ipo_route *route;
+	bool used = false;
+	unsigned int b;
+
+	spin_lock_bh(&in->routes_lock);
+	for (b = 0; b < ARRAY_SIZE(in->routes) && !used; b++) {
+		hlist_for_each_entry(route, &in->routes[b], node)
+			used |= route->nexthop_id == id;
+	}
+	spin_unlock_bh(&in->routes_lock);
+	return used;
+}
+
+/* When a nexthop object is deleted, the FIB tells of the routes. */
+static int nexthop_event(struct notifier_block *nb, unsigned long event,
+			 void *ptr)
+{
+	struct ipo_net *in = container_of(nb, struct ipo_net, nexthop_nb);
+	const struct nh_notifier_info *info = ptr;
+
+	switch (event) {
+	case NEXTHOP_EVENT_REPLACE:
+	case NEXTHOP_EVENT_BUCKET_REPLACE:
+		if (leads_to_ipo(info) || is_nexthop_used(in, info->id))
+			follow_again_later(in, 0);
+		break;
+	}
+	return NOTIFY_DONE;
 }
 
 /**
@@ -178,10 +302,20 @@ static void restart(struct notifier_block *nb)
 int ipo_routes_init_net(struct net *net)
 {
 	struct ipo_net *in = ipo_net(net);
+	int err;
 
+	in->net = net;
 	spin_lock_init(&in->routes_lock);
+	INIT_DELAYED_WORK(&in->routes_work, follow_again);
 	in->fib_nb.notifier_call = fib_event;
-	return register_fib_notifier(net, &in->fib_nb, restart, NULL);
+	in->nexthop_nb.notifier_call = nexthop_event;
+	err = register_fib_notifier(net, &in->fib_nb, restart, NULL);
+	if (err)
+		return err;
+	err = register_nexthop_notifier(net, &in->nexthop_nb, NULL);
+	if (err)
+		unregister_fib_notifier(net, &in->fib_nb);
+	return err;
 }
 
 /**
@@ -192,18 +326,82 @@ void ipo_routes_exit_net(struct net *net)
 {
 	struct ipo_net *in = ipo_net(net);
 
+	/* Whoever has not seen 'exiting' has started the work before
+	 * unregister_nexthop_notifier(), which takes RTNL, returns: but for the
+	 * work itself, all of them hold RTNL.
+	 */
+	WRITE_ONCE(in->exiting, true);
+	unregister_nexthop_notifier(net, &in->nexthop_nb);
+	cancel_delayed_work_sync(&in->routes_work);
 	unregister_fib_notifier(net, &in->fib_nb);
-	forget_routes(in, NULL);
+	begin_generation(in);
+	end_generation(in);
 }
 
-/**
- * ipo_routes_forget_dev() - forget what routes say of a device that goes
- * @ipo: the device
- */
-void ipo_routes_forget_dev(struct ipo_dev *ipo)
+/* From now on the routes of the device's namespace give it peers. */
+static void follow_dev(struct ipo_dev *ipo)
 {
-	forget_routes(ipo_net(dev_net(ipo->dev)), ipo);
+	WRITE_ONCE(ipo->routes_in, ipo_net(dev_net(ipo->dev)));
 }
+
+/* A device is about to leave its namespace, or for good: no route gives it
+ * peers any more.  The routes themselves may still be there, or, if their
+ * nexthop object has changed, may long since lead elsewhere.
+ */
+static void forget_dev(struct ipo_dev *ipo)
+{
+	struct ipo_net *in = ipo->routes_in;
+	struct hlist_node *next;
+	struct ipo_route *route;
+	unsigned int b, i, left;
+
+	if (!in)
+		return;
+	spin_lock_bh(&in->routes_lock);
+	WRITE_ONCE(ipo->routes_in, NULL);
+	for (b = 0; b < ARRAY_SIZE(in->routes); b++) {
+		hlist_for_each_entry_safe(route, next, &in->routes[b], node) {
+			left = 0;
+			for (i = 0; i < route->n; i++) {
+				struct ipo_nexthop *nexthop;
+
+				nexthop = &route->nexthops[i];
+				if (nexthop->ipo == ipo) {
+					ipo_peer_del_nexthop(nexthop);
+					nexthop->ipo = NULL;
+				}
+				left += !!nexthop->ipo;
+			}
+			if (!left)
+				free_route(route);
+		}
+	}
+	spin_unlock_bh(&in->routes_lock);
+}
+
+/* Devices come and go, and move between namespaces.  At NETDEV_UNREGISTER a
+ * device that moves is still in the old one.
+ */
+static int dev_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (!ipo_is_dev(dev))
+		return NOTIFY_DONE;
+	switch (event) {
+	case NETDEV_REGISTER:
+		follow_dev(netdev_priv(dev));
+		break;
+	case NETDEV_UNREGISTER:
+		forget_dev(netdev_priv(dev));
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block dev_nb = {
+	.notifier_call = dev_event,
+};
 
 /* Stores in *@new the prefix that all addresses of @dev share, if they do. */
 static bool find_local_prefix(const struct net_device *dev,
@@ -262,13 +460,21 @@ static struct notifier_block addr_nb = {
 };
 
 /**
- * ipo_routes_init() - begin to follow the addresses of devices
+ * ipo_routes_init() - begin to follow devices and their addresses
  *
  * Return: 0 or a negative errno.
  */
 int ipo_routes_init(void)
 {
-	return register_inetaddr_notifier(&addr_nb);
+	int err;
+
+	err = register_netdevice_notifier(&dev_nb);
+	if (err)
+		return err;
+	err = register_inetaddr_notifier(&addr_nb);
+	if (err)
+		unregister_netdevice_notifier(&dev_nb);
+	return err;
 }
 
 /**
@@ -277,4 +483,5 @@ int ipo_routes_init(void)
 void ipo_routes_exit(void)
 {
 	unregister_inetaddr_notifier(&addr_nb);
+	unregister_netdevice_notifier(&dev_nb);
 }
