@@ -73,6 +73,8 @@ struct ipo_counters {
  */
 struct ipo_peer {
 	struct rhash_head node;
+	struct list_head list;		/* In 'struct ipo_dev'. */
+	unsigned long id;		/* Grows along the list. */
 	__be32 addr;
 	bool has_prefixes;		/* Of its own, see ipo_peer_prefixes(). */
 	bool from_netlink;
@@ -80,6 +82,7 @@ struct ipo_peer {
 	u8 proto_mode;			/* enum ipo_proto_mode. */
 	struct ipo_prefixes prefixes;
 	struct list_head nexthops;	/* struct ipo_nexthop; device's lock. */
+	unsigned int n_nexthops;	/* Written under the device's lock. */
 	struct dst_cache dst_cache;	/* Not of external devices. */
 	struct rcu_head rcu;
 };
@@ -106,6 +109,8 @@ struct ipo_dev {
 	struct hlist_node by_local;	/* In 'struct ipo_net'; RTNL. */
 	struct ipo_config config;	/* RTNL to write. */
 	struct rhashtable peers;	/* Written under 'lock'. */
+	struct list_head peer_list;	/* The same ones; 'lock', or RCU. */
+	unsigned long last_peer_id;
 	spinlock_t lock;
 	struct ipo_net *routes_in;	/* Whose routes give it peers, or NULL;
 					 * written under 'routes_lock'.
@@ -134,6 +139,8 @@ struct ipo_net {
 	struct delayed_work routes_work;
 	atomic_t routes_stale;		/* For the work to see to. */
 	bool exiting;			/* The work is not to start any more. */
+
+	atomic_t peers_seq;		/* Grows when peers here change. */
 };
 
 extern unsigned int ipo_net_id;
@@ -171,7 +178,8 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 		 u16 nlmsg_flags, struct netlink_ext_ack *extack);
 int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		 struct netlink_ext_ack *extack);
-void ipo_peers_flush(struct ipo_dev *ipo);
+int ipo_peers_flush(struct ipo_dev *ipo);
+void ipo_peers_changed(const struct ipo_dev *ipo);
 
 /* One next hop of a route: it makes a node a peer of a device. */
 struct ipo_nexthop {

@@ -115,8 +115,9 @@ static int put_prefix(struct sk_buff *msg, int addr_attr, int plen_attr,
 
 /* A peer's attributes but for the device. */
 static int put_peer(struct sk_buff *msg, const struct ipo_dev *ipo,
-		    struct ipo_peer *peer)
+		    const struct ipo_peer *peer)
 {
+	unsigned int n_nexthops = READ_ONCE(peer->n_nexthops);
 	struct ipo_prefixes storage;
 	const struct ipo_prefixes *p;
 
@@ -125,8 +126,7 @@ static int put_peer(struct sk_buff *msg, const struct ipo_dev *ipo,
 	if (peer->has_proto_mode &&
 	    nla_put_u8(msg, IPO_A_PROTO_MODE, peer->proto_mode))
 		return -EMSGSIZE;
-	if (!list_empty(&peer->nexthops) &&
-	    nla_put_u32(msg, IPO_A_ROUTES, list_count_nodes(&peer->nexthops)))
+	if (n_nexthops && nla_put_u32(msg, IPO_A_ROUTES, n_nexthops))
 		return -EMSGSIZE;
 	p = ipo_peer_prefixes(ipo, peer, &storage);
 	if (!p)
@@ -137,18 +137,37 @@ static int put_peer(struct sk_buff *msg, const struct ipo_dev *ipo,
 			  p->remote, p->remote_mask);
 }
 
-/* A whole message about @peer, or if that is NULL about the device. */
-static int put_message(struct sk_buff *msg, u32 portid, u32 seq, int flags,
-		       u8 cmd, const struct ipo_dev *ipo,
-		       struct ipo_peer *peer)
+/* The beginning of a message, with its device. */
+static void *begin_message(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			   u8 cmd, const struct ipo_dev *ipo)
 {
 	void *hdr = genlmsg_put(msg, portid, seq, &ipo_family, flags, cmd);
 
 	if (!hdr)
-		return -EMSGSIZE;
+		return NULL;
 	if (nla_put_u32(msg, IPO_A_IFINDEX, ipo->dev->ifindex) ||
-	    nla_put_string(msg, IPO_A_IFNAME, ipo->dev->name) ||
-	    (peer && put_peer(msg, ipo, peer))) {
+	    nla_put_string(msg, IPO_A_IFNAME, ipo->dev->name)) {
+		genlmsg_cancel(msg, hdr);
+		return NULL;
+	}
+	return hdr;
+}
+
+/* A whole message about @peer, or if that is NULL about the device.  @cb is
+ * that of the dump, or NULL.  Must be called under the RCU read lock.
+ */
+static int put_message(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+		       u8 cmd, const struct ipo_dev *ipo,
+		       const struct ipo_peer *peer,
+		       struct netlink_callback *cb)
+{
+	void *hdr = begin_message(msg, portid, seq, flags, cmd, ipo);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+	if (peer && put_peer(msg, ipo, peer)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -156,11 +175,16 @@ static int put_message(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	return 0;
 }
 
-/* Tells those who listen of a change. */
-static void notify(struct genl_info *info, u8 cmd, const struct ipo_dev *ipo,
-		   struct ipo_peer *peer)
+/* Tells those who listen of a change.  @addr is the peer's.  What is known of
+ * one that was deleted is its address.
+ */
+static void notify(struct genl_info *info, u8 cmd, struct ipo_dev *ipo,
+		   __be32 addr)
 {
+	const struct ipo_peer gone = { .addr = addr };
 	struct net *net = genl_info_net(info);
+	const struct ipo_peer *peer = NULL;
+	int flags = 0, err = -EMSGSIZE;
 	struct sk_buff *msg;
 
 	if (!genl_has_listeners(&ipo_family, net, 0))
@@ -168,24 +192,25 @@ static void notify(struct genl_info *info, u8 cmd, const struct ipo_dev *ipo,
 	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!msg)
 		return;
-	if (put_message(msg, info->snd_portid, info->snd_seq, 0, cmd, ipo,
-			peer)) {
-		nlmsg_free(msg);
-		return;
+
+	rcu_read_lock();
+	if (cmd == IPO_CMD_NEW_PEER) {
+		flags = info->nlhdr->nlmsg_flags &
+			(NLM_F_REPLACE | NLM_F_EXCL | NLM_F_CREATE);
+		peer = ipo_peer_find(ipo, addr);
+	} else if (cmd == IPO_CMD_DEL_PEER) {
+		peer = &gone;
 	}
-	genlmsg_multicast_netns(&ipo_family, net, msg, 0, 0, GFP_KERNEL);
-}
+	if (peer || cmd == IPO_CMD_FLUSH_PEERS)
+		err = put_message(msg, info->snd_portid, info->snd_seq, flags,
+				  cmd, ipo, peer, NULL);
+	rcu_read_unlock();
 
-/* What is known of a node that is no longer a peer: its address. */
-static void notify_deleted(struct genl_info *info, const struct ipo_dev *ipo,
-			   __be32 addr)
-{
-	struct ipo_peer gone = {
-		.addr = addr,
-		.nexthops = LIST_HEAD_INIT(gone.nexthops),
-	};
-
-	notify(info, IPO_CMD_DEL_PEER, ipo, &gone);
+	if (err)
+		nlmsg_free(msg);
+	else
+		genlmsg_multicast_netns(&ipo_family, net, msg, 0, 0,
+					GFP_KERNEL);
 }
 
 /* Commands.  All of them run under RTNL. */
@@ -193,7 +218,6 @@ static void notify_deleted(struct genl_info *info, const struct ipo_dev *ipo,
 static int new_peer(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_peer_config config = { 0 };
-	struct ipo_peer *peer;
 	struct ipo_dev *ipo;
 	int err;
 
@@ -211,16 +235,9 @@ static int new_peer(struct sk_buff *skb, struct genl_info *info)
 	}
 	err = ipo_peer_set(ipo, &config, info->nlhdr->nlmsg_flags,
 			   info->extack);
-	if (err)
-		return err;
-
-	rcu_read_lock();
-	peer = ipo_peer_find(ipo, config.addr);
-	rcu_read_unlock();
-	/* Under RTNL nobody else takes it away. */
-	if (peer)
-		notify(info, IPO_CMD_NEW_PEER, ipo, peer);
-	return 0;
+	if (!err)
+		notify(info, IPO_CMD_NEW_PEER, ipo, config.addr);
+	return err;
 }
 
 static int del_peer(struct sk_buff *skb, struct genl_info *info)
@@ -236,25 +253,27 @@ static int del_peer(struct sk_buff *skb, struct genl_info *info)
 	if (!err)
 		err = ipo_peer_del(ipo, addr, info->extack);
 	if (!err)
-		notify_deleted(info, ipo, addr);
+		notify(info, IPO_CMD_DEL_PEER, ipo, addr);
 	return err;
 }
 
 static int flush_peers(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_dev *ipo;
+	int err;
 
 	ipo = requested_dev(genl_info_net(info), info->attrs, info->extack);
 	if (IS_ERR(ipo))
 		return PTR_ERR(ipo);
-	ipo_peers_flush(ipo);
-	notify(info, IPO_CMD_FLUSH_PEERS, ipo, NULL);
-	return 0;
+	err = ipo_peers_flush(ipo);
+	if (!err)
+		notify(info, IPO_CMD_FLUSH_PEERS, ipo, 0);
+	return err;
 }
 
 static int get_peer(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ipo_peer *peer;
+	const struct ipo_peer *peer;
 	struct ipo_dev *ipo;
 	struct sk_buff *msg;
 	__be32 addr;
@@ -274,96 +293,103 @@ static int get_peer(struct sk_buff *skb, struct genl_info *info)
 	peer = ipo_peer_find(ipo, addr);
 	if (peer)
 		err = put_message(msg, info->snd_portid, info->snd_seq, 0,
-				  IPO_CMD_NEW_PEER, ipo, peer);
+				  IPO_CMD_NEW_PEER, ipo, peer, NULL);
 	else
 		err = -ENOENT;
 	rcu_read_unlock();
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack, "There is no such peer");
 	if (err) {
 		nlmsg_free(msg);
-		NL_SET_ERR_MSG(info->extack, "There is no such peer");
 		return err;
 	}
 	return genlmsg_reply(msg, info);
 }
 
-/* Dumps.  In cb->args: [0] the walk over a device's peers, or NULL; [1] the
- * ifindex of that device, or of the last one that is finished.
- */
+/* Dumps.  Between two messages nothing is held: a reader may stop reading. */
 
-struct peers_walk {
-	struct rhashtable_iter iter;
-	struct ipo_dev *ipo;
-	netdevice_tracker tracker;
+/* Where a dump goes on, in cb->ctx. */
+struct position {
+	int ifindex;			/* At this device or one behind it... */
+	unsigned long peer;		/* ...behind its peer with this id. */
 };
 
-static void end_walk(struct netlink_callback *cb)
+static struct position *position(struct netlink_callback *cb)
 {
-	struct peers_walk *walk = (struct peers_walk *)cb->args[0];
-
-	if (!walk)
-		return;
-	rhashtable_walk_exit(&walk->iter);
-	netdev_put(walk->ipo->dev, &walk->tracker);
-	kfree(walk);
-	cb->args[0] = 0;
+	BUILD_BUG_ON(sizeof(struct position) > sizeof(cb->ctx));
+	return (struct position *)cb->ctx;
 }
 
-static int begin_walk(struct netlink_callback *cb, struct ipo_dev *ipo)
+/* Refuses to dump what is not there. */
+static int dump_start(struct netlink_callback *cb)
 {
-	struct peers_walk *walk = kzalloc(sizeof(*walk), GFP_KERNEL);
+	struct nlattr *const *attrs = ipo_compat_dump_attrs(cb);
+	struct ipo_dev *ipo = NULL;
 
-	if (!walk)
-		return -ENOMEM;
-	walk->ipo = ipo;
-	netdev_hold(ipo->dev, &walk->tracker, GFP_KERNEL);
-	rhashtable_walk_enter(&ipo->peers, &walk->iter);
-	cb->args[0] = (long)walk;
-	cb->args[1] = ipo->dev->ifindex;
-	return 0;
-}
-
-/* Puts peers into @msg.  Returns 0 at the end of the walk, else -EMSGSIZE. */
-static int dump_walk(struct sk_buff *msg, struct netlink_callback *cb)
-{
-	struct peers_walk *walk = (struct peers_walk *)cb->args[0];
-	struct ipo_peer *peer;
-	int err = 0;
-
-	rhashtable_walk_start(&walk->iter);
-	for (peer = rhashtable_walk_peek(&walk->iter); peer;
-	     peer = rhashtable_walk_next(&walk->iter)) {
-		if (IS_ERR(peer))
-			continue;	/* The table grew; go on. */
-		err = put_message(msg, NETLINK_CB(cb->skb).portid,
-				  cb->nlh->nlmsg_seq, NLM_F_MULTI,
-				  IPO_CMD_NEW_PEER, walk->ipo, peer);
-		if (err)
-			break;
+	if (attrs[IPO_A_IFINDEX]) {
+		rtnl_lock();
+		ipo = requested_dev(sock_net(cb->skb->sk), attrs, cb->extack);
+		rtnl_unlock();
 	}
-	rhashtable_walk_stop(&walk->iter);
-	return err;
+	return PTR_ERR_OR_ZERO(ipo);
 }
 
-/* The device to dump after the one in cb->args[1]: the one asked for, or in
- * the order of their indices all of them.
+/* The device to go on with, or NULL at the end: the one asked for, or in the
+ * order of their indices all of them.
  */
 static struct ipo_dev *next_dev(struct net *net, struct netlink_callback *cb)
 {
 	struct nlattr *const *attrs = ipo_compat_dump_attrs(cb);
 	struct net_device *dev, *next = NULL;
-	int last = cb->args[1];
+	struct position *at = position(cb);
 
 	if (attrs[IPO_A_IFINDEX]) {
 		int ifindex = nla_get_u32(attrs[IPO_A_IFINDEX]);
 
-		return last ? NULL : ipo_dev_by_index(net, ifindex);
+		return at->ifindex > ifindex ? NULL
+					     : ipo_dev_by_index(net, ifindex);
 	}
 	for_each_netdev(net, dev) {
-		if (ipo_is_dev(dev) && dev->ifindex > last &&
+		if (ipo_is_dev(dev) && dev->ifindex >= at->ifindex &&
 		    (!next || dev->ifindex < next->ifindex))
 			next = dev;
 	}
 	return next ? netdev_priv(next) : NULL;
+}
+
+static void finish_dev(struct netlink_callback *cb, const struct ipo_dev *ipo)
+{
+	struct position *at = position(cb);
+
+	at->ifindex = ipo->dev->ifindex + 1;
+	at->peer = 0;
+}
+
+/* Puts peers of a device into @msg.  Returns 0 at the end, else -EMSGSIZE. */
+static int dump_dev(struct sk_buff *msg, struct netlink_callback *cb,
+		    struct ipo_dev *ipo)
+{
+	struct position *at = position(cb);
+	const struct ipo_peer *peer;
+	int err = 0;
+
+	if (at->ifindex != ipo->dev->ifindex) {
+		at->ifindex = ipo->dev->ifindex;
+		at->peer = 0;
+	}
+	rcu_read_lock();
+	list_for_each_entry_rcu(peer, &ipo->peer_list, list) {
+		if (peer->id <= at->peer)
+			continue;
+		err = put_message(msg, NETLINK_CB(cb->skb).portid,
+				  cb->nlh->nlmsg_seq, NLM_F_MULTI,
+				  IPO_CMD_NEW_PEER, ipo, peer, cb);
+		if (err)
+			break;
+		at->peer = peer->id;
+	}
+	rcu_read_unlock();
+	return err;
 }
 
 static int dump_peers(struct sk_buff *msg, struct netlink_callback *cb)
@@ -373,27 +399,18 @@ static int dump_peers(struct sk_buff *msg, struct netlink_callback *cb)
 	int err = 0;
 
 	rtnl_lock();
+	/* 0 would mean that nothing was dumped before. */
+	cb->seq = atomic_read(&ipo_net(net)->peers_seq) ?: 1;
 	while (!err) {
-		if (!cb->args[0]) {
-			ipo = next_dev(net, cb);
-			if (!ipo)
-				break;
-			err = begin_walk(cb, ipo);
-			if (err)
-				break;
-		}
-		err = dump_walk(msg, cb);
+		ipo = next_dev(net, cb);
+		if (!ipo)
+			break;
+		err = dump_dev(msg, cb, ipo);
 		if (!err)
-			end_walk(cb);
+			finish_dev(cb, ipo);
 	}
 	rtnl_unlock();
 	return msg->len ?: err;
-}
-
-static int dump_done(struct netlink_callback *cb)
-{
-	end_walk(cb);
-	return 0;
 }
 
 /* Counters. */
@@ -439,14 +456,12 @@ static int put_counters(struct sk_buff *msg, const struct ipo_dev *ipo)
 static int put_stats(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		     const struct ipo_dev *ipo)
 {
-	void *hdr = genlmsg_put(msg, portid, seq, &ipo_family, flags,
-				IPO_CMD_GET_STATS);
+	void *hdr = begin_message(msg, portid, seq, flags, IPO_CMD_GET_STATS,
+				  ipo);
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (nla_put_u32(msg, IPO_A_IFINDEX, ipo->dev->ifindex) ||
-	    nla_put_string(msg, IPO_A_IFNAME, ipo->dev->name) ||
-	    put_counters(msg, ipo)) {
+	if (put_counters(msg, ipo)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -487,7 +502,7 @@ static int dump_stats(struct sk_buff *msg, struct netlink_callback *cb)
 		err = put_stats(msg, NETLINK_CB(cb->skb).portid,
 				cb->nlh->nlmsg_seq, NLM_F_MULTI, ipo);
 		if (!err)
-			cb->args[1] = ipo->dev->ifindex;
+			finish_dev(cb, ipo);
 	}
 	rtnl_unlock();
 	return msg->len ?: err;
@@ -525,11 +540,12 @@ static const struct genl_ops ipo_ops[] = {
 		.cmd = IPO_CMD_GET_PEER,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = get_peer,
+		.start = dump_start,
 		.dumpit = dump_peers,
-		.done = dump_done,
 	}, {
 		.cmd = IPO_CMD_GET_STATS,
 		.doit = get_stats,
+		.start = dump_start,
 		.dumpit = dump_stats,
 	},
 };

@@ -5,6 +5,8 @@
  * A peer comes from generic netlink, from the next hops of routes, or from
  * both, and exists as long as one of them gives it.  To change one is to
  * replace it: whoever found the old one under RCU reads on in that.
+ *
+ * Only who holds RTNL changes what comes from generic netlink.
  */
 #include <linux/netlink.h>
 #include <linux/slab.h>
@@ -27,6 +29,7 @@ static const struct rhashtable_params peer_params = {
 int ipo_peers_init(struct ipo_dev *ipo)
 {
 	spin_lock_init(&ipo->lock);
+	INIT_LIST_HEAD(&ipo->peer_list);
 	return rhashtable_init(&ipo->peers, &peer_params);
 }
 
@@ -109,6 +112,15 @@ u8 ipo_peer_proto_mode(const struct ipo_dev *ipo, const struct ipo_peer *peer)
 					    : READ_ONCE(ipo->config.proto_mode);
 }
 
+/**
+ * ipo_peers_changed() - tell who reads a list of peers piece by piece
+ * @ipo: the device whose peers have changed
+ */
+void ipo_peers_changed(const struct ipo_dev *ipo)
+{
+	atomic_inc(&ipo_net(dev_net(ipo->dev))->peers_seq);
+}
+
 /* Allocates a peer.  If there is an @old one, the new one has all of it but
  * its next hops.
  */
@@ -136,6 +148,40 @@ static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr,
 	return peer;
 }
 
+static int replace_peer(struct ipo_dev *ipo, struct ipo_peer *old,
+			struct ipo_peer *new)
+{
+	int err;
+
+	list_replace_init(&old->nexthops, &new->nexthops);
+	new->n_nexthops = old->n_nexthops;
+	new->id = old->id;
+	err = rhashtable_replace_fast(&ipo->peers, &old->node, &new->node,
+				      peer_params);
+	if (err)
+		list_replace_init(&new->nexthops, &old->nexthops);
+	else
+		list_replace_rcu(&old->list, &new->list);
+	return err;
+}
+
+static int insert_peer(struct ipo_dev *ipo, struct ipo_peer *new)
+{
+	int err;
+
+	new->id = ++ipo->last_peer_id;
+	err = rhashtable_insert_fast(&ipo->peers, &new->node, peer_params);
+	if (!err)
+		list_add_tail_rcu(&new->list, &ipo->peer_list);
+	return err;
+}
+
+static void remove_peer(struct ipo_dev *ipo, struct ipo_peer *old)
+{
+	rhashtable_remove_fast(&ipo->peers, &old->node, peer_params);
+	list_del_rcu(&old->list);
+}
+
 /* Puts @new, which may be NULL, in the place of @old, which may be NULL.  Frees
  * the one that is not in the table afterwards.
  */
@@ -145,23 +191,20 @@ static int commit_peer(struct ipo_dev *ipo, struct ipo_peer *old,
 	int err = 0;
 
 	lockdep_assert_held(&ipo->lock);
-	if (!new) {
-		rhashtable_remove_fast(&ipo->peers, &old->node, peer_params);
-	} else if (old) {
-		list_replace_init(&old->nexthops, &new->nexthops);
-		err = rhashtable_replace_fast(&ipo->peers, &old->node,
-					      &new->node, peer_params);
-		if (err)
-			list_replace_init(&new->nexthops, &old->nexthops);
-	} else {
-		err = rhashtable_insert_fast(&ipo->peers, &new->node,
-					     peer_params);
-	}
-	if (err)
-		free_peer(new);
+	if (!new)
+		remove_peer(ipo, old);
 	else if (old)
+		err = replace_peer(ipo, old, new);
+	else
+		err = insert_peer(ipo, new);
+	if (err) {
+		free_peer(new);
+		return err;
+	}
+	if (old)
 		call_rcu(&old->rcu, free_peer_rcu);
-	return err;
+	ipo_peers_changed(ipo);
+	return 0;
 }
 
 /* Sets the prefixes that the next hops of @peer give: those of routes that all
@@ -276,24 +319,26 @@ int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 /**
  * ipo_peers_flush() - remove all that generic netlink said of peers
  * @ipo: the device
+ *
+ * Return: 0, or -ENOMEM if some are still as they were.
  */
-void ipo_peers_flush(struct ipo_dev *ipo)
+int ipo_peers_flush(struct ipo_dev *ipo)
 {
-	struct rhashtable_iter iter;
-	struct ipo_peer *peer;
+	struct ipo_peer *peer, *old;
+	int err = 0;
 
-	rhashtable_walk_enter(&ipo->peers, &iter);
-	rhashtable_walk_start(&iter);
-	while ((peer = rhashtable_walk_next(&iter))) {
-		if (IS_ERR(peer))
-			continue;	/* The table grew; go on. */
+	rcu_read_lock();
+	list_for_each_entry_rcu(peer, &ipo->peer_list, list) {
+		if (!peer->from_netlink)
+			continue;
 		spin_lock_bh(&ipo->lock);
-		if (peer->from_netlink && ipo_peer_find(ipo, peer->addr) == peer)
-			forget_netlink(ipo, peer);
+		old = ipo_peer_find(ipo, peer->addr);
+		if (old && old->from_netlink && forget_netlink(ipo, old))
+			err = -ENOMEM;
 		spin_unlock_bh(&ipo->lock);
 	}
-	rhashtable_walk_stop(&iter);
-	rhashtable_walk_exit(&iter);
+	rcu_read_unlock();
+	return err;
 }
 
 /**
@@ -316,14 +361,19 @@ int ipo_peer_add_nexthop(struct ipo_nexthop *nexthop)
 		goto out;
 	if (old) {
 		list_add_tail(&nexthop->list, &old->nexthops);
+		WRITE_ONCE(old->n_nexthops, old->n_nexthops + 1);
 		set_route_prefix(new, &old->nexthops);
 	} else {
 		list_add_tail(&nexthop->list, &new->nexthops);
+		new->n_nexthops = 1;
 		set_route_prefix(new, &new->nexthops);
 	}
 	err = commit_peer(ipo, old, new);
-	if (err)
+	if (err) {
+		if (old)
+			WRITE_ONCE(old->n_nexthops, old->n_nexthops - 1);
 		list_del(&nexthop->list);
+	}
 out:
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();
@@ -347,6 +397,7 @@ void ipo_peer_del_nexthop(struct ipo_nexthop *nexthop)
 	old = ipo_peer_find(ipo, nexthop->addr);
 	if (WARN_ON_ONCE(!old))
 		goto out;
+	WRITE_ONCE(old->n_nexthops, old->n_nexthops - 1);
 	if (!list_empty(&old->nexthops) || old->from_netlink) {
 		new = alloc_peer(ipo, nexthop->addr, old);
 		if (!new)

@@ -342,6 +342,7 @@ void ipo_routes_exit_net(struct net *net)
 static void follow_dev(struct ipo_dev *ipo)
 {
 	WRITE_ONCE(ipo->routes_in, ipo_net(dev_net(ipo->dev)));
+	ipo_peers_changed(ipo);
 }
 
 /* A device is about to leave its namespace, or for good: no route gives it
@@ -377,6 +378,7 @@ static void forget_dev(struct ipo_dev *ipo)
 		}
 	}
 	spin_unlock_bh(&in->routes_lock);
+	ipo_peers_changed(ipo);
 }
 
 /* Devices come and go, and move between namespaces.  At NETDEV_UNREGISTER a
@@ -444,6 +446,7 @@ void ipo_local_prefix_update(struct ipo_dev *ipo)
 				  lockdep_rtnl_is_held());
 	if (old)
 		kfree_rcu(old, rcu);
+	ipo_peers_changed(ipo);
 }
 
 static int addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
