@@ -78,6 +78,7 @@ struct ipo_peer {
 	__be32 addr;
 	bool has_prefixes;		/* Of its own, see ipo_peer_prefixes(). */
 	bool from_netlink;
+	bool prefixes_from_netlink;	/* Else from routes, if any. */
 	bool has_proto_mode;
 	u8 proto_mode;			/* enum ipo_proto_mode. */
 	struct ipo_prefixes prefixes;

@@ -86,7 +86,7 @@ const struct ipo_prefixes *ipo_peer_prefixes(const struct ipo_dev *ipo,
 
 	if (!peer || !peer->has_prefixes)
 		return NULL;
-	if (peer->from_netlink)
+	if (peer->prefixes_from_netlink)
 		return &peer->prefixes;
 
 	local = rcu_dereference(ipo->local_prefix);
@@ -121,11 +121,8 @@ void ipo_peers_changed(const struct ipo_dev *ipo)
 	atomic_inc(&ipo_net(dev_net(ipo->dev))->peers_seq);
 }
 
-/* Allocates a peer.  If there is an @old one, the new one has all of it but
- * its next hops.
- */
-static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr,
-				   const struct ipo_peer *old)
+/* Allocates a peer without anything. */
+static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr)
 {
 	struct ipo_peer *peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
 
@@ -138,14 +135,20 @@ static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr,
 	}
 	peer->addr = addr;
 	INIT_LIST_HEAD(&peer->nexthops);
-	if (old) {
-		peer->has_prefixes = old->has_prefixes;
-		peer->from_netlink = old->from_netlink;
-		peer->has_proto_mode = old->has_proto_mode;
-		peer->proto_mode = old->proto_mode;
-		peer->prefixes = old->prefixes;
-	}
 	return peer;
+}
+
+/* Gives @new all that @old has but its next hops, which commit_peer() takes
+ * over, and its cache.
+ */
+static void copy_peer(struct ipo_peer *new, const struct ipo_peer *old)
+{
+	new->has_prefixes = old->has_prefixes;
+	new->from_netlink = old->from_netlink;
+	new->prefixes_from_netlink = old->prefixes_from_netlink;
+	new->has_proto_mode = old->has_proto_mode;
+	new->proto_mode = old->proto_mode;
+	new->prefixes = old->prefixes;
 }
 
 static int replace_peer(struct ipo_dev *ipo, struct ipo_peer *old,
@@ -207,28 +210,81 @@ static int commit_peer(struct ipo_dev *ipo, struct ipo_peer *old,
 	return 0;
 }
 
-/* Sets the prefixes that the next hops of @peer give: those of routes that all
- * have the same prefix.
+/* Returns the next hop whose prefix is that of the containers of the node that
+ * @nexthops lead to, or NULL if there is none.
+ *
+ * Compact and short packets from there leave out what is in the prefix that the
+ * node itself counts as its own, and packets to there may leave out what it
+ * will fill in again: both sides must mean one prefix.  Where one of the routes
+ * has a prefix that contains those of the others, such as 192.168.2.0/24 beside
+ * 192.168.2.7/32, it is the only one that all these containers can be in, hence
+ * taken for the node's.  A default route beside others says that the node leads
+ * to more than its own containers, which full format is for; it does not say
+ * what is the node's.  Between prefixes of which none contains the others only
+ * full format says which one is meant.
  */
-static void set_route_prefix(struct ipo_peer *peer, struct list_head *nexthops)
+static const struct ipo_nexthop *
+widest_nexthop(const struct list_head *nexthops)
 {
-	const struct ipo_nexthop *first, *nexthop;
+	const struct ipo_nexthop *widest = NULL, *nexthop;
 
-	if (peer->from_netlink)
-		return;
-	peer->has_prefixes = false;
-	first = list_first_entry_or_null(nexthops, struct ipo_nexthop, list);
-	if (!first)
-		return;
 	list_for_each_entry(nexthop, nexthops, list) {
-		if (nexthop->prefix != first->prefix ||
-		    nexthop->mask != first->mask)
-			return;
+		if (!widest || !widest->mask ||
+		    (nexthop->mask && nexthop->mask < widest->mask))
+			widest = nexthop;
 	}
-	peer->has_prefixes = true;
+	list_for_each_entry(nexthop, nexthops, list) {
+		if (nexthop->mask &&
+		    (nexthop->prefix ^ widest->prefix) & widest->mask)
+			return NULL;
+	}
+	return widest;
+}
+
+/* Sets the prefix that the next hops of @peer give, unless generic netlink gave
+ * it prefixes.
+ */
+static void set_route_prefix(struct ipo_peer *peer,
+			     const struct ipo_nexthop *widest)
+{
+	if (peer->prefixes_from_netlink)
+		return;
 	memset(&peer->prefixes, 0, sizeof(peer->prefixes));
-	peer->prefixes.remote = first->prefix;
-	peer->prefixes.remote_mask = first->mask;
+	peer->has_prefixes = widest;
+	if (widest) {
+		peer->prefixes.remote = widest->prefix;
+		peer->prefixes.remote_mask = widest->mask;
+	}
+}
+
+static bool has_route_prefix(const struct ipo_peer *peer,
+			     const struct ipo_nexthop *widest)
+{
+	if (!widest || !peer->has_prefixes)
+		return !widest && !peer->has_prefixes;
+	return peer->prefixes.remote == widest->prefix &&
+	       peer->prefixes.remote_mask == widest->mask;
+}
+
+/* The next hops of @old have changed.  If there is no memory, it keeps the
+ * prefix that it had.
+ */
+static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
+{
+	const struct ipo_nexthop *widest = widest_nexthop(&old->nexthops);
+	struct ipo_peer *new;
+
+	ipo_peers_changed(ipo);
+	if (old->prefixes_from_netlink || has_route_prefix(old, widest))
+		return;
+	new = alloc_peer(ipo, old->addr);
+	if (new) {
+		copy_peer(new, old);
+		set_route_prefix(new, widest);
+	}
+	if (!new || commit_peer(ipo, old, new))
+		net_warn_ratelimited("ipo: no memory to change peer %pI4\n",
+				     &old->addr);
 }
 
 /**
@@ -244,33 +300,36 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 		 u16 nlmsg_flags, struct netlink_ext_ack *extack)
 {
 	struct ipo_peer *old, *new;
+	bool exists;
 	int err;
+
+	new = alloc_peer(ipo, config->addr);
+	if (!new)
+		return -ENOMEM;
+	new->from_netlink = true;
+	new->has_prefixes = config->has_prefixes;
+	new->prefixes_from_netlink = config->has_prefixes;
+	new->prefixes = config->prefixes;
+	new->has_proto_mode = config->has_proto_mode;
+	new->proto_mode = config->proto_mode;
 
 	rcu_read_lock();
 	spin_lock_bh(&ipo->lock);
 	old = ipo_peer_find(ipo, config->addr);
-	if (old && old->from_netlink && (nlmsg_flags & NLM_F_EXCL)) {
+	exists = old && old->from_netlink;
+	if (exists && (nlmsg_flags & NLM_F_EXCL)) {
 		NL_SET_ERR_MSG(extack, "There is such a peer already");
 		err = -EEXIST;
-		goto out;
-	}
-	if ((!old || !old->from_netlink) && !(nlmsg_flags & NLM_F_CREATE)) {
+		free_peer(new);
+	} else if (!exists && !(nlmsg_flags & NLM_F_CREATE)) {
 		NL_SET_ERR_MSG(extack, "There is no such peer");
 		err = -ENOENT;
-		goto out;
+		free_peer(new);
+	} else {
+		if (old)
+			set_route_prefix(new, widest_nexthop(&old->nexthops));
+		err = commit_peer(ipo, old, new);
 	}
-
-	err = -ENOMEM;
-	new = alloc_peer(ipo, config->addr, NULL);
-	if (!new)
-		goto out;
-	new->from_netlink = true;
-	new->has_prefixes = config->has_prefixes;
-	new->prefixes = config->prefixes;
-	new->has_proto_mode = config->has_proto_mode;
-	new->proto_mode = config->proto_mode;
-	err = commit_peer(ipo, old, new);
-out:
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();
 	return err;
@@ -282,10 +341,10 @@ static int forget_netlink(struct ipo_dev *ipo, struct ipo_peer *old)
 	struct ipo_peer *new = NULL;
 
 	if (!list_empty(&old->nexthops)) {
-		new = alloc_peer(ipo, old->addr, NULL);
+		new = alloc_peer(ipo, old->addr);
 		if (!new)
 			return -ENOMEM;
-		set_route_prefix(new, &old->nexthops);
+		set_route_prefix(new, widest_nexthop(&old->nexthops));
 	}
 	return commit_peer(ipo, old, new);
 }
@@ -351,29 +410,26 @@ int ipo_peer_add_nexthop(struct ipo_nexthop *nexthop)
 {
 	struct ipo_dev *ipo = nexthop->ipo;
 	struct ipo_peer *old, *new;
-	int err = -ENOMEM;
+	int err = 0;
 
 	rcu_read_lock();
 	spin_lock_bh(&ipo->lock);
 	old = ipo_peer_find(ipo, nexthop->addr);
-	new = alloc_peer(ipo, nexthop->addr, old);
-	if (!new)
-		goto out;
 	if (old) {
 		list_add_tail(&nexthop->list, &old->nexthops);
 		WRITE_ONCE(old->n_nexthops, old->n_nexthops + 1);
-		set_route_prefix(new, &old->nexthops);
-	} else {
-		list_add_tail(&nexthop->list, &new->nexthops);
-		new->n_nexthops = 1;
-		set_route_prefix(new, &new->nexthops);
+		update_route_prefix(ipo, old);
+		goto out;
 	}
-	err = commit_peer(ipo, old, new);
-	if (err) {
-		if (old)
-			WRITE_ONCE(old->n_nexthops, old->n_nexthops - 1);
-		list_del(&nexthop->list);
+	new = alloc_peer(ipo, nexthop->addr);
+	if (!new) {
+		err = -ENOMEM;
+		goto out;
 	}
+	list_add_tail(&nexthop->list, &new->nexthops);
+	new->n_nexthops = 1;
+	set_route_prefix(new, nexthop);
+	err = commit_peer(ipo, NULL, new);
 out:
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();
@@ -383,13 +439,11 @@ out:
 /**
  * ipo_peer_del_nexthop() - undo ipo_peer_add_nexthop()
  * @nexthop: the next hop
- *
- * If there is no memory for it, the peer keeps the prefix that it had.
  */
 void ipo_peer_del_nexthop(struct ipo_nexthop *nexthop)
 {
 	struct ipo_dev *ipo = nexthop->ipo;
-	struct ipo_peer *old, *new = NULL;
+	struct ipo_peer *old;
 
 	rcu_read_lock();
 	spin_lock_bh(&ipo->lock);
@@ -398,13 +452,10 @@ void ipo_peer_del_nexthop(struct ipo_nexthop *nexthop)
 	if (WARN_ON_ONCE(!old))
 		goto out;
 	WRITE_ONCE(old->n_nexthops, old->n_nexthops - 1);
-	if (!list_empty(&old->nexthops) || old->from_netlink) {
-		new = alloc_peer(ipo, nexthop->addr, old);
-		if (!new)
-			goto out;
-		set_route_prefix(new, &old->nexthops);
-	}
-	commit_peer(ipo, old, new);
+	if (list_empty(&old->nexthops) && !old->from_netlink)
+		commit_peer(ipo, old, NULL);
+	else
+		update_route_prefix(ipo, old);
 out:
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();

@@ -11,9 +11,6 @@
  * changes that it uses.  The notifier of nexthop objects tells that before it is
  * done.  A work item then waits until it is done, and has the FIB notifier tell
  * everything once more.
- *
- * A node with several prefixes is a peer without any: between such nodes only
- * full format says which one is meant.
  */
 #include <linux/hash.h>
 #include <linux/inetdevice.h>
