@@ -180,6 +180,7 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		 struct netlink_ext_ack *extack);
 int ipo_peers_flush(struct ipo_dev *ipo);
+void ipo_peers_add_caches(struct ipo_dev *ipo);
 void ipo_peers_changed(const struct ipo_dev *ipo);
 
 /* One next hop of a route: it makes a node a peer of a device. */
@@ -198,6 +199,8 @@ int ipo_routes_init(void);
 void ipo_routes_exit(void);
 int ipo_routes_init_net(struct net *net);
 void ipo_routes_exit_net(struct net *net);
+void ipo_routes_add_caches(struct ipo_dev *ipo);
+void ipo_routes_retry(struct ipo_dev *ipo);
 void ipo_local_prefix_update(struct ipo_dev *ipo);
 
 /* netlink.c */

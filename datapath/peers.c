@@ -121,17 +121,22 @@ void ipo_peers_changed(const struct ipo_dev *ipo)
 	atomic_inc(&ipo_net(dev_net(ipo->dev))->peers_seq);
 }
 
-/* Allocates a peer without anything. */
-static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr)
+/* Allocates a peer without anything.  Where @gfp does not allow to wait, memory
+ * for the cache, which is per CPU, runs out soon when peers are added quickly:
+ * the peer does without until ipo_peers_add_caches().
+ */
+static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr, gfp_t gfp)
 {
-	struct ipo_peer *peer = kzalloc(sizeof(*peer), GFP_ATOMIC);
+	struct ipo_peer *peer = kzalloc(sizeof(*peer), gfp);
 
 	if (!peer)
 		return NULL;
-	if (!ipo->config.external &&
-	    dst_cache_init(&peer->dst_cache, GFP_ATOMIC)) {
-		kfree(peer);
-		return NULL;
+	if (!ipo->config.external && dst_cache_init(&peer->dst_cache, gfp)) {
+		if (gfpflags_allow_blocking(gfp)) {
+			kfree(peer);
+			return NULL;
+		}
+		ipo_routes_add_caches(ipo);
 	}
 	peer->addr = addr;
 	INIT_LIST_HEAD(&peer->nexthops);
@@ -267,7 +272,7 @@ static bool has_route_prefix(const struct ipo_peer *peer,
 }
 
 /* The next hops of @old have changed.  If there is no memory, it keeps the
- * prefix that it had.
+ * prefix that it had for a while.
  */
 static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
 {
@@ -277,14 +282,16 @@ static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
 	ipo_peers_changed(ipo);
 	if (old->prefixes_from_netlink || has_route_prefix(old, widest))
 		return;
-	new = alloc_peer(ipo, old->addr);
+	new = alloc_peer(ipo, old->addr, GFP_ATOMIC);
 	if (new) {
 		copy_peer(new, old);
 		set_route_prefix(new, widest);
 	}
-	if (!new || commit_peer(ipo, old, new))
+	if (!new || commit_peer(ipo, old, new)) {
 		net_warn_ratelimited("ipo: no memory to change peer %pI4\n",
 				     &old->addr);
+		ipo_routes_retry(ipo);
+	}
 }
 
 /**
@@ -303,7 +310,7 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 	bool exists;
 	int err;
 
-	new = alloc_peer(ipo, config->addr);
+	new = alloc_peer(ipo, config->addr, GFP_KERNEL);
 	if (!new)
 		return -ENOMEM;
 	new->from_netlink = true;
@@ -341,7 +348,7 @@ static int forget_netlink(struct ipo_dev *ipo, struct ipo_peer *old)
 	struct ipo_peer *new = NULL;
 
 	if (!list_empty(&old->nexthops)) {
-		new = alloc_peer(ipo, old->addr);
+		new = alloc_peer(ipo, old->addr, GFP_ATOMIC);
 		if (!new)
 			return -ENOMEM;
 		set_route_prefix(new, widest_nexthop(&old->nexthops));
@@ -401,6 +408,35 @@ int ipo_peers_flush(struct ipo_dev *ipo)
 }
 
 /**
+ * ipo_peers_add_caches() - see to peers that were made in a hurry
+ * @ipo: the device
+ *
+ * Only the work item of routes.c may call this, under RTNL: nobody else changes
+ * peers meanwhile, so that this may sleep between two of them.
+ */
+void ipo_peers_add_caches(struct ipo_dev *ipo)
+{
+	struct ipo_peer *old, *new, *next;
+
+	ASSERT_RTNL();
+	if (ipo->config.external)
+		return;
+	list_for_each_entry_safe(old, next, &ipo->peer_list, list) {
+		if (old->dst_cache.cache)
+			continue;
+		new = alloc_peer(ipo, old->addr, GFP_KERNEL);
+		if (!new) {
+			ipo_routes_add_caches(ipo);
+			return;
+		}
+		copy_peer(new, old);
+		spin_lock_bh(&ipo->lock);
+		commit_peer(ipo, old, new);
+		spin_unlock_bh(&ipo->lock);
+	}
+}
+
+/**
  * ipo_peer_add_nexthop() - make the next hop of a route a peer
  * @nexthop: the next hop; must stay where it is
  *
@@ -421,7 +457,7 @@ int ipo_peer_add_nexthop(struct ipo_nexthop *nexthop)
 		update_route_prefix(ipo, old);
 		goto out;
 	}
-	new = alloc_peer(ipo, nexthop->addr);
+	new = alloc_peer(ipo, nexthop->addr, GFP_ATOMIC);
 	if (!new) {
 		err = -ENOMEM;
 		goto out;

@@ -10,7 +10,8 @@
  * The FIB notifier does not tell what becomes of a route when the nexthop object
  * changes that it uses.  The notifier of nexthop objects tells that before it is
  * done.  A work item then waits until it is done, and has the FIB notifier tell
- * everything once more.
+ * everything once more.  The same work item tries again what failed for want of
+ * memory: the FIB notifier must not sleep.
  */
 #include <linux/hash.h>
 #include <linux/inetdevice.h>
@@ -20,6 +21,8 @@
 #include <net/nexthop.h>
 
 #include "ipo.h"
+
+#define RETRY_DELAY (HZ / 10)
 
 /* A route that leads to an ipo device, by each next hop that does. */
 struct ipo_route {
@@ -103,8 +106,11 @@ static struct ipo_route *make_route(struct ipo_net *in,
 		return NULL;
 
 	route = kzalloc(struct_size(route, nexthops, n), GFP_ATOMIC);
-	if (!route)
-		return NULL;	/* The allocator has warned. */
+	if (!route) {
+		/* The allocator has warned. */
+		follow_again_later(in, RETRY_DELAY);
+		return NULL;
+	}
 	route->table = info->tb_id;
 	route->dst = info->dst;
 	route->plen = info->dst_len;
@@ -120,8 +126,13 @@ static struct ipo_route *make_route(struct ipo_net *in,
 		nexthop->addr = nhc->nhc_gw.ipv4;
 		nexthop->prefix = info->dst;
 		nexthop->mask = ipo_mask(info->dst_len);
-		if (!ipo_peer_add_nexthop(nexthop))
+		if (ipo_peer_add_nexthop(nexthop)) {
+			net_warn_ratelimited("ipo: no memory for peer %pI4\n",
+					     &nexthop->addr);
+			follow_again_later(in, RETRY_DELAY);
+		} else {
 			route->n++;
+		}
 	}
 	return route;
 }
@@ -203,12 +214,17 @@ static void follow_again(struct work_struct *work)
 	struct ipo_net *in = container_of(work, struct ipo_net,
 					  routes_work.work);
 	bool stale = atomic_xchg(&in->routes_stale, 0);
+	struct net_device *dev;
 	int err;
 
 	/* Who changes a nexthop object holds RTNL until that is done.  The FIB
 	 * must not be asked under RTNL, which some kernels take for it.
 	 */
 	rtnl_lock();
+	for_each_netdev(in->net, dev) {
+		if (ipo_is_dev(dev))
+			ipo_peers_add_caches(netdev_priv(dev));
+	}
 	rtnl_unlock();
 
 	if (!stale)
@@ -333,6 +349,30 @@ void ipo_routes_exit_net(struct net *net)
 	unregister_fib_notifier(net, &in->fib_nb);
 	begin_generation(in);
 	end_generation(in);
+}
+
+/**
+ * ipo_routes_add_caches() - make caches that peers lack, a bit later
+ * @ipo: the device of the peers
+ */
+void ipo_routes_add_caches(struct ipo_dev *ipo)
+{
+	struct ipo_net *in = READ_ONCE(ipo->routes_in);
+
+	if (in && !READ_ONCE(in->exiting))
+		schedule_delayed_work(&in->routes_work, RETRY_DELAY);
+}
+
+/**
+ * ipo_routes_retry() - see again to the peers that routes give, a bit later
+ * @ipo: the device of a peer that could not be changed
+ */
+void ipo_routes_retry(struct ipo_dev *ipo)
+{
+	struct ipo_net *in = READ_ONCE(ipo->routes_in);
+
+	if (in)
+		follow_again_later(in, RETRY_DELAY);
 }
 
 /* From now on the routes of the device's namespace give it peers. */
