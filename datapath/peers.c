@@ -298,7 +298,7 @@ static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
  * ipo_peer_set() - add or change what generic netlink says of a peer
  * @ipo: the device
  * @config: what it says
- * @nlmsg_flags: NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
+ * @nlmsg_flags: NLM_F_CREATE to add one, NLM_F_REPLACE to change one
  * @extack: for the reason of an error
  *
  * Return: 0 or a negative errno.
@@ -324,7 +324,7 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 	spin_lock_bh(&ipo->lock);
 	old = ipo_peer_find(ipo, config->addr);
 	exists = old && old->from_netlink;
-	if (exists && (nlmsg_flags & NLM_F_EXCL)) {
+	if (exists && !(nlmsg_flags & NLM_F_REPLACE)) {
 		NL_SET_ERR_MSG(extack, "There is such a peer already");
 		err = -EEXIST;
 		free_peer(new);

@@ -61,12 +61,19 @@ enum {
 enum ipo_cmd {
 	IPO_CMD_UNSPEC,
 
-	/* Adds a peer, or with NLM_F_REPLACE changes it; with NLM_F_EXCL fails
-	 * with EEXIST if there is one; without NLM_F_CREATE fails with ENOENT
-	 * if there is none.  IPO_A_IFINDEX, IPO_A_NODE; IPO_A_LOCAL,
-	 * IPO_A_LOCAL_PLEN, IPO_A_REMOTE and IPO_A_REMOTE_PLEN, all or none;
-	 * IPO_A_PROTO_MODE if not that of the device.  Also the notification
-	 * of such a change, and the answer to IPO_CMD_GET_PEER.
+	/* Adds or changes a peer.  If this family has not given the device one
+	 * with this node: with NLM_F_CREATE adds it, else ENOENT.  If it has:
+	 * with NLM_F_REPLACE makes it exactly what is given, else EEXIST.
+	 * (That routes give the peer does not count.  NLM_F_EXCL may be given
+	 * where NLM_F_REPLACE is not, and shows up in the notification.)
+	 * IPO_A_IFINDEX, IPO_A_NODE; IPO_A_LOCAL, IPO_A_LOCAL_PLEN,
+	 * IPO_A_REMOTE and IPO_A_REMOTE_PLEN, all or none, in which case those
+	 * that routes give stay in force; IPO_A_PROTO_MODE if not that of the
+	 * device.
+	 *
+	 * Also the notification of such a change, with the flags of the
+	 * request, and the answer to IPO_CMD_GET_PEER: there the prefixes are
+	 * those in force, wherever they come from.
 	 */
 	IPO_CMD_NEW_PEER,
 
@@ -76,7 +83,9 @@ enum ipo_cmd {
 	IPO_CMD_DEL_PEER,
 
 	/* Gets one peer (IPO_A_IFINDEX, IPO_A_NODE), or with NLM_F_DUMP all
-	 * peers of a device (IPO_A_IFINDEX) or of all devices.
+	 * peers of a device (IPO_A_IFINDEX) or of all devices.  A list has each
+	 * peer once that is there from its beginning to its end; if others came
+	 * or went or any changed meanwhile, it has NLM_F_DUMP_INTR.
 	 */
 	IPO_CMD_GET_PEER,
 
