@@ -58,6 +58,7 @@ system_kmod_testsuite_files = \
 	tests/system-macros.at
 
 kmod_testsuite_files = \
+	tests/kmod-links.at \
 	tests/kmod-macros.at \
 	tests/kmod-nodes.at \
 	tests/kmod-testsuite.at \
@@ -83,6 +84,7 @@ EXTRA_DIST += \
 	$(vm_files) \
 	tests/atlocal.in \
 	tests/ip-packet.py \
+	tests/ipo-netlink.py \
 	tests/kbuild-sid \
 	tests/kbuild-warnings \
 	tests/kernel-header/Kbuild \

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
+"""Say to the kernel module what ip and ipoctl would never say.
+
+usage: ipo-netlink.py link add|set NAME [ATTR=VALUE...]
+       ipo-netlink.py new|del|get|flush|stats [create] [excl] [ATTR=VALUE...]
+       ipo-netlink.py hold DEV
+
+The first two send one request and print "ok" or the error with the kernel's
+text.  An ATTR is a name in the tables below, or a number with a VALUE in hex.
+The last asks for all peers of DEV, reads the first part of the answer, prints
+"holding", and leaves the rest unread until it is killed.
+
+Nothing is shared with ipoctl, and the numbers are written down once more.
+"""
+
+import errno
+import ipaddress
+import signal
+import socket
+import struct
+import sys
+
+LINK_ATTRS = {"local": (1, "addr"), "link": (2, "u32"), "format": (3, "u8"),
+              "proto": (4, "u8"), "external": (5, "flag")}
+PEER_ATTRS = {"dev": (2, "dev"), "ifindex": (2, "u32"), "node": (4, "addr"),
+              "local": (5, "addr"), "local_plen": (6, "u8"),
+              "remote": (7, "addr"), "remote_plen": (8, "u8"),
+              "proto": (9, "u8")}
+COMMANDS = {"new": 1, "del": 2, "get": 3, "flush": 4, "stats": 5}
+FLAGS = {"create": 0x400, "excl": 0x200}
+
+ENCODE = {
+    "addr": lambda value: ipaddress.IPv4Address(value).packed,
+    "dev": lambda value: struct.pack("=I", socket.if_nametoindex(value)),
+    "flag": lambda value: b"",
+    "u8": lambda value: struct.pack("=B", int(value, 0)),
+    "u32": lambda value: struct.pack("=I", int(value, 0)),
+}
+
+
+def attribute(number, payload):
+    """Return an attribute's bytes."""
+    pad = -len(payload) % 4
+    return struct.pack("=HH", 4 + len(payload), number) + payload + bytes(pad)
+
+
+def attributes(words, names):
+    """Return the bytes of the attributes that 'words' are."""
+    result = b""
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in names:
+            number, kind = names[name]
+            result += attribute(number, ENCODE[kind](value))
+        else:
+            result += attribute(int(name), bytes.fromhex(value))
+    return result
+
+
+def parse(data):
+    """Return the attributes in 'data' as a dictionary."""
+    found = {}
+    while len(data) >= 4:
+        length, number = struct.unpack_from("=HH", data)
+        if length < 4:
+            break
+        found[number & 0x3fff] = data[4:length]
+        data = data[(length + 3) & ~3:]
+    return found
+
+
+class Netlink:
+    """A socket that talks to one protocol."""
+
+    def __init__(self, protocol):
+        """Open it, with texts for errors."""
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+        self.sock.setsockopt(270, 11, 1)        # NETLINK_EXT_ACK
+        self.sock.setsockopt(270, 10, 1)        # NETLINK_CAP_ACK
+
+    def send(self, kind, flags, payload):
+        """Send a request."""
+        self.sock.send(struct.pack("=IHHII", 16 + len(payload), kind,
+                                   0x1 | flags, 1, 0) + payload)
+
+    def ask(self, kind, flags, payload):
+        """Send a request.  Return the answer and the error, as text."""
+        self.send(kind, 0x4 | flags, payload)
+        answer = b""
+        while True:
+            data = self.sock.recv(65536)
+            while data:
+                length, kind, flags = struct.unpack_from("=IHH", data)
+                message, data = data[16:length], data[(length + 3) & ~3:]
+                if kind != 2:
+                    answer = message
+                    continue
+                error = struct.unpack_from("=i", message)[0]
+                text = parse(message[20:] if flags & 0x200 else b"").get(1)
+                return answer, "ok" if not error else (
+                    errno.errorcode[-error]
+                    + (": " + text[:-1].decode() if text else ""))
+
+    def family(self):
+        """Return the number of the module's family."""
+        answer = self.ask(16, 0, b"\x03\x01\0\0" + attribute(2, b"ipo\0"))[0]
+        return struct.unpack("=H", parse(answer[4:])[1])[0]
+
+
+def link(verb, name, words):
+    """Make or change a link."""
+    index = socket.if_nametoindex(name) if verb == "set" else 0
+    info = attribute(1, b"ipo\0") + attribute(
+        2, attributes(words, LINK_ATTRS))
+    payload = (struct.pack("=BxHiII", 0, 0, index, 0, 0)
+               + (b"" if index else attribute(3, name.encode() + b"\0"))
+               + attribute(18, info))
+    return Netlink(0).ask(16, 0 if index else 0x600, payload)[1]
+
+
+def request(command, words):
+    """Send a command of the family 'ipo'."""
+    flags = 0
+    while words and words[0] in FLAGS:
+        flags |= FLAGS[words.pop(0)]
+    netlink = Netlink(16)
+    return netlink.ask(netlink.family(), flags,
+                       struct.pack("=BBH", COMMANDS[command], 1, 0)
+                       + attributes(words, PEER_ATTRS))[1]
+
+
+def hold(dev):
+    """Begin to read the peers of 'dev', and go no further."""
+    netlink = Netlink(16)
+    netlink.send(netlink.family(), 0x300, struct.pack("=BBH", 3, 1, 0)
+                 + attributes(["dev=" + dev], PEER_ATTRS))
+    netlink.sock.recv(65536)
+    print("holding", flush=True)
+    signal.pause()
+
+
+def main(args):
+    """Do what 'args' say."""
+    if args[0] == "link":
+        print(link(args[1], args[2], args[3:]))
+    elif args[0] == "hold":
+        hold(args[1])
+    else:
+        print(request(args[0], args[1:]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
