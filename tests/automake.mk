@@ -61,6 +61,7 @@ kmod_testsuite_files = \
 	tests/kmod-links.at \
 	tests/kmod-macros.at \
 	tests/kmod-nodes.at \
+	tests/kmod-peers.at \
 	tests/kmod-testsuite.at \
 	tests/kmod-traffic.at \
 	tests/skip-macros.at \
