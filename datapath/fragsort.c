@@ -25,7 +25,7 @@ struct frag_key {
  * time: then a first fragment that waits is taken for an inner one.
  */
 struct slot {
-	spinlock_t lock;
+	spinlock_t lock;		/* For all that follows. */
 	u8 kind;			/* UNKNOWN, or enum ipo_frag. */
 	struct frag_key key;
 	unsigned long used;		/* In jiffies. */
@@ -56,7 +56,8 @@ static bool same_key(const struct frag_key *a, const struct frag_key *b)
 	       a->id == b->id && a->protocol == b->protocol;
 }
 
-static struct slot *find_slot(struct ipo_fragsort *fs, const struct frag_key *key)
+static struct slot *find_slot(struct ipo_fragsort *fs,
+			      const struct frag_key *key)
 {
 	u32 hash = jhash_3words((__force u32)key->saddr,
 				(__force u32)key->daddr,

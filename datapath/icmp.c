@@ -125,8 +125,9 @@ static void send_error(struct ipo_dev *ipo, const struct icmp_error *e,
 		       const struct ipo_rx *from)
 {
 	/* As many a second as the stack sends by itself, and no word of it. */
-	static struct ratelimit_state limit = RATELIMIT_STATE_INIT_FLAGS(
-		limit, HZ, 1000, RATELIMIT_MSG_ON_RELEASE);
+	static struct ratelimit_state limit =
+		RATELIMIT_STATE_INIT_FLAGS(limit, HZ, 1000,
+					   RATELIMIT_MSG_ON_RELEASE);
 	struct sk_buff *skb;
 
 	if (!__ratelimit(&limit))

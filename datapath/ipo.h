@@ -258,12 +258,14 @@ void ipo_stats_uninit(struct ipo_dev *ipo);
 void ipo_stats_carried(struct ipo_dev *ipo, enum ipo_direction direction,
 		       unsigned int what, unsigned int packets,
 		       unsigned int bytes);
+void ipo_count_drop(struct ipo_dev *ipo, enum ipo_direction direction,
+		    unsigned int drop);
 void ipo_drop(struct ipo_dev *ipo, enum ipo_direction direction,
 	      unsigned int drop, struct sk_buff *skb);
-const char *ipo_carried_name(unsigned int what);
-const char *ipo_kmod_drop_name(unsigned int drop);
-void ipo_stats_sum(const struct ipo_dev *ipo, struct ipo_counters *sum);
 void ipo_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats);
+int ipo_stats_put(struct sk_buff *msg, const struct ipo_dev *ipo, bool brief);
+size_t ipo_get_xstats_size(const struct net_device *dev);
+int ipo_fill_xstats(struct sk_buff *msg, const struct net_device *dev);
 
 /**
  * ipo_is_proto() - whether a protocol number is one that IPO shifts to or uses

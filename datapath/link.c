@@ -476,5 +476,7 @@ struct rtnl_link_ops ipo_link_ops __read_mostly = {
 	.dellink = ipo_dellink,
 	.get_size = ipo_get_size,
 	.fill_info = ipo_fill_info,
+	.get_xstats_size = ipo_get_xstats_size,
+	.fill_xstats = ipo_fill_xstats,
 	.get_link_net = ipo_get_link_net,
 };

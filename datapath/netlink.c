@@ -415,44 +415,6 @@ static int dump_peers(struct sk_buff *msg, struct netlink_callback *cb)
 
 /* Counters. */
 
-static int put_counter(struct sk_buff *msg, enum ipo_direction d, bool drop,
-		       const char *name, u64 value)
-{
-	struct nlattr *nest = nla_nest_start(msg, IPO_A_COUNTER);
-
-	if (!nest)
-		return -EMSGSIZE;
-	if ((d == IPO_RECEIVED && nla_put_flag(msg, IPO_COUNTER_A_RECEIVED)) ||
-	    (drop && nla_put_flag(msg, IPO_COUNTER_A_DROP)) ||
-	    nla_put_string(msg, IPO_COUNTER_A_NAME, name) ||
-	    nla_put_u64_64bit(msg, IPO_COUNTER_A_VALUE, value,
-			      IPO_COUNTER_A_PAD))
-		return -EMSGSIZE;
-	nla_nest_end(msg, nest);
-	return 0;
-}
-
-static int put_counters(struct sk_buff *msg, const struct ipo_dev *ipo)
-{
-	struct ipo_counters sum;
-	unsigned int d, i;
-	int err = 0;
-
-	ipo_stats_sum(ipo, &sum);
-	for (d = 0; d < IPO_N_DIRECTIONS; d++) {
-		for (i = 0; i < IPO_N_CARRIED && !err; i++) {
-			if (ipo_carried_name(i))
-				err = put_counter(msg, d, false,
-						  ipo_carried_name(i),
-						  u64_stats_read(&sum.carried[d][i]));
-		}
-		for (i = IPO_DROP_NONE + 1; i < IPO_N_KMOD_DROPS && !err; i++)
-			err = put_counter(msg, d, true, ipo_kmod_drop_name(i),
-					  u64_stats_read(&sum.drops[d][i]));
-	}
-	return err;
-}
-
 static int put_stats(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		     const struct ipo_dev *ipo)
 {
@@ -461,7 +423,7 @@ static int put_stats(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	if (put_counters(msg, ipo)) {
+	if (ipo_stats_put(msg, ipo, false)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}

@@ -64,7 +64,7 @@ static void deliver_fragments(struct ipo_dev *ipo, struct sk_buff *skb,
 	__skb_queue_head_init(&fragments);
 	if (ipo_fragment(ipo->net, skb, mtu,
 			 IPCB(skb)->flags & IPSKB_FRAG_PMTU, &fragments)) {
-		dev_core_stats_rx_dropped_inc(ipo->dev);
+		ipo_count_drop(ipo, IPO_RECEIVED, IPO_DROP_NO_MEMORY);
 		return;
 	}
 	while ((skb = __skb_dequeue(&fragments)))
@@ -297,8 +297,11 @@ static int add_fragment_hook(struct net *net, struct ipo_net *in)
 
 static void del_fragment_hook(struct net *net, struct ipo_net *in)
 {
-	nf_unregister_net_hook(net, &fragment_ops);
+	/* Nobody finds a device any more.  So what a queue of netfilter's keeps
+	 * from now on has not come from here, and the rest goes with the hook.
+	 */
 	synchronize_net();
+	nf_unregister_net_hook(net, &fragment_ops);
 	ipo_fragsort_free(in->fragsort);
 }
 

@@ -2,6 +2,9 @@
 /* Counters of a device: what it carried, by format, and what it dropped, by
  * reason.
  */
+#include <net/netlink.h>
+#include <net/rtnetlink.h>
+
 #include "ipo.h"
 
 /* The formats' names are those of ipo-wire.h; a key adds "+key". */
@@ -75,6 +78,23 @@ void ipo_stats_carried(struct ipo_dev *ipo, enum ipo_direction direction,
 }
 
 /**
+ * ipo_count_drop() - count a packet that others have freed
+ * @ipo: the device
+ * @direction: of the packet
+ * @drop: enum ipo_drop or enum ipo_kmod_drop
+ */
+void ipo_count_drop(struct ipo_dev *ipo, enum ipo_direction direction,
+		    unsigned int drop)
+{
+	struct ipo_counters *c = get_cpu_ptr(ipo->counters);
+
+	u64_stats_update_begin(&c->syncp);
+	u64_stats_inc(&c->drops[direction][drop]);
+	u64_stats_update_end(&c->syncp);
+	put_cpu_ptr(ipo->counters);
+}
+
+/**
  * ipo_drop() - count a packet and free it
  * @ipo: the device
  * @direction: of the packet
@@ -84,35 +104,12 @@ void ipo_stats_carried(struct ipo_dev *ipo, enum ipo_direction direction,
 void ipo_drop(struct ipo_dev *ipo, enum ipo_direction direction,
 	      unsigned int drop, struct sk_buff *skb)
 {
-	struct ipo_counters *c = get_cpu_ptr(ipo->counters);
-
-	u64_stats_update_begin(&c->syncp);
-	u64_stats_inc(&c->drops[direction][drop]);
-	u64_stats_update_end(&c->syncp);
-	put_cpu_ptr(ipo->counters);
-
+	ipo_count_drop(ipo, direction, drop);
 	kfree_skb_reason(skb, skb_reasons[drop] ?:
 			 SKB_DROP_REASON_NOT_SPECIFIED);
 }
 
-/**
- * ipo_carried_name() - name of a counter of packets carried
- * @what: as for ipo_stats_carried()
- *
- * Return: the name, or NULL if there is no such counter.
- */
-const char *ipo_carried_name(unsigned int what)
-{
-	return carried_names[what];
-}
-
-/**
- * ipo_kmod_drop_name() - name of a reason
- * @drop: enum ipo_drop or enum ipo_kmod_drop
- *
- * Return: the name.
- */
-const char *ipo_kmod_drop_name(unsigned int drop)
+static const char *drop_name(unsigned int drop)
 {
 	return drop < IPO_N_DROPS ? ipo_drop_name(drop)
 				  : kmod_drop_names[drop];
@@ -123,12 +120,8 @@ static void add_counter(u64_stats_t *sum, const u64_stats_t *counter)
 	u64_stats_add(sum, u64_stats_read(counter));
 }
 
-/**
- * ipo_stats_sum() - sum up the counters of all processors
- * @ipo: the device
- * @sum: the result
- */
-void ipo_stats_sum(const struct ipo_dev *ipo, struct ipo_counters *sum)
+/* Puts into *@sum the counters of all processors. */
+static void sum_up(const struct ipo_dev *ipo, struct ipo_counters *sum)
 {
 	unsigned int start, i, d;
 	int cpu;
@@ -177,7 +170,7 @@ void ipo_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	struct ipo_counters sum, *c = &sum;
 	const u64_stats_t *rx, *tx;
 
-	ipo_stats_sum(netdev_priv(dev), c);
+	sum_up(netdev_priv(dev), c);
 	rx = c->drops[IPO_RECEIVED];
 	tx = c->drops[IPO_SENT];
 
@@ -196,4 +189,112 @@ void ipo_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 	stats->tx_carrier_errors = u64_stats_read(&tx[IPO_DROP_NO_ROUTE]);
 	stats->tx_aborted_errors = u64_stats_read(&tx[IPO_DROP_NEED_FRAG]);
 	stats->collisions = u64_stats_read(&tx[IPO_DROP_LOOPED]);
+}
+
+/* For netlink. */
+
+static int put_counter(struct sk_buff *msg, enum ipo_direction d, bool drop,
+		       const char *name, u64 value)
+{
+	struct nlattr *nest = nla_nest_start(msg, IPO_A_COUNTER);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if ((d == IPO_RECEIVED && nla_put_flag(msg, IPO_COUNTER_A_RECEIVED)) ||
+	    (drop && nla_put_flag(msg, IPO_COUNTER_A_DROP)) ||
+	    nla_put_string(msg, IPO_COUNTER_A_NAME, name) ||
+	    nla_put_u64_64bit(msg, IPO_COUNTER_A_VALUE, value,
+			      IPO_COUNTER_A_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int put_carried(struct sk_buff *msg, enum ipo_direction d,
+		       const struct ipo_counters *c)
+{
+	int err = 0;
+	unsigned int i;
+
+	for (i = 0; i < IPO_N_CARRIED && !err; i++) {
+		if (carried_names[i])
+			err = put_counter(msg, d, false, carried_names[i],
+					  u64_stats_read(&c->carried[d][i]));
+	}
+	return err;
+}
+
+static int put_drops(struct sk_buff *msg, enum ipo_direction d,
+		     const struct ipo_counters *c, bool brief)
+{
+	int err = 0;
+	unsigned int i;
+	u64 value;
+
+	for (i = IPO_DROP_NONE + 1; i < IPO_N_KMOD_DROPS && !err; i++) {
+		value = u64_stats_read(&c->drops[d][i]);
+		if (value || !brief)
+			err = put_counter(msg, d, true, drop_name(i), value);
+	}
+	return err;
+}
+
+/**
+ * ipo_stats_put() - append a device's counters to a message
+ * @msg: the message
+ * @ipo: the device
+ * @brief: only of drops, and not those that are 0
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipo_stats_put(struct sk_buff *msg, const struct ipo_dev *ipo, bool brief)
+{
+	struct ipo_counters sum;
+	int d, err = 0;
+
+	sum_up(ipo, &sum);
+	for (d = 0; d < IPO_N_DIRECTIONS && !err; d++) {
+		if (!brief)
+			err = put_carried(msg, d, &sum);
+		if (!err)
+			err = put_drops(msg, d, &sum, brief);
+	}
+	return err;
+}
+
+/* The most bytes of a drop's name. */
+#define DROP_NAME_MAX 32
+
+/**
+ * ipo_get_xstats_size() - the most bytes that ipo_fill_xstats() needs
+ * @dev: the device
+ *
+ * Return: their number.
+ */
+size_t ipo_get_xstats_size(const struct net_device *dev)
+{
+	size_t counter = nla_total_size(0) +	/* IPO_A_COUNTER */
+			 nla_total_size(0) +	/* IPO_COUNTER_A_RECEIVED */
+			 nla_total_size(0) +	/* IPO_COUNTER_A_DROP */
+			 nla_total_size(DROP_NAME_MAX) +
+			 nla_total_size_64bit(8);
+
+	return IPO_N_DIRECTIONS * IPO_N_KMOD_DROPS * counter;
+}
+
+/**
+ * ipo_fill_xstats() - put the drops into rtnetlink's message about a device
+ * @msg: the message
+ * @dev: the device
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipo_fill_xstats(struct sk_buff *msg, const struct net_device *dev)
+{
+	struct nlattr *nest = nla_nest_start(msg, IFLA_INFO_XSTATS);
+
+	if (!nest || ipo_stats_put(msg, netdev_priv(dev), true))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
 }

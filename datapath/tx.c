@@ -217,7 +217,7 @@ static void send_fragments(const struct ipo_send *s, struct sk_buff *skb,
 	skb_dst_drop(skb);
 	skb_dst_set(skb, dst_clone(&s->rt->dst));
 	if (ipo_fragment(s->ipo->net, skb, mtu, 0, &fragments)) {
-		dev_core_stats_tx_dropped_inc(s->ipo->dev);
+		ipo_count_drop(s->ipo, IPO_SENT, IPO_DROP_NO_MEMORY);
 		return;
 	}
 	while ((skb = __skb_dequeue(&fragments)))

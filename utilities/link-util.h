@@ -18,6 +18,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct link_util {
@@ -34,6 +35,7 @@ struct link_util {
      * or in a null pointer if the kernel sent no such attribute. */
     void (*print_opt)(struct link_util *, FILE *, struct rtattr *[]);
 
+    /* Prints what IFLA_INFO_XSTATS holds, if the user asks for statistics. */
     void (*print_xstats)(struct link_util *, FILE *, struct rtattr *);
 
     /* "ip link help KIND". */
@@ -55,6 +57,7 @@ struct link_util {
 /* Exported by ip. */
 int addattr_l(struct nlmsghdr *, int maxlen, int type, const void *data,
               int len);
+int parse_rtattr(struct rtattr *tb[], int max, struct rtattr *, int len);
 const char *ll_index_to_name(unsigned int ifindex);
 unsigned int ll_name_to_index(const char *name);
 bool is_json_context(void);
@@ -62,5 +65,10 @@ int print_color_string(int output_type, int color, const char *key,
                        const char *format, const char *value);
 int print_color_bool(int output_type, int color, const char *key,
                      const char *format, bool value);
+int print_color_u64(int output_type, int color, const char *key,
+                    const char *format, uint64_t value);
+void open_json_object(const char *name);
+void close_json_object(void);
+void print_nl(void);            /* Not in JSON. */
 
 #endif /* link-util.h */

@@ -3,6 +3,7 @@
 /* Teaches iproute2's program ip the link kind "ipo".  See ip-link-ipo(8). */
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -263,6 +264,67 @@ ipo_print_opt(struct link_util *lu, FILE *file, struct rtattr *tb[])
     }
 }
 
+/* Prints a counter of drops, in 'nested', if it is of packets 'received' or
+ * sent, and before the first of those '*title', which becomes null. */
+static void
+print_drop(FILE *file, struct rtattr *nested, bool received,
+           const char **title)
+{
+    struct rtattr *tb[IPO_COUNTER_A_MAX + 1];
+    const char *name;
+    uint64_t value;
+
+    parse_rtattr(tb, IPO_COUNTER_A_MAX, RTA_DATA(nested),
+                 RTA_PAYLOAD(nested));
+    name = get(tb, IPO_COUNTER_A_NAME, 1);
+    if (!name || !get(tb, IPO_COUNTER_A_VALUE, sizeof value)
+        || received != !!tb[IPO_COUNTER_A_RECEIVED]) {
+        return;
+    }
+    memcpy(&value, RTA_DATA(tb[IPO_COUNTER_A_VALUE]), sizeof value);
+    if (*title && is_json_context()) {
+        open_json_object(*title);
+    } else if (*title) {
+        print_nl();
+        fprintf(file, "    %s: ", *title);
+    }
+    *title = NULL;
+    if (is_json_context()) {
+        print_color_u64(LINK_UTIL_PRINT_JSON, LINK_UTIL_COLOR_NONE, name, NULL,
+                        value);
+    } else {
+        fprintf(file, "%s %"PRIu64" ", name, value);
+    }
+}
+
+static void
+ipo_print_xstats(struct link_util *lu, FILE *file, struct rtattr *xstats)
+{
+    bool any = false;
+
+    (void) lu;
+    for (int received = 1; received >= 0; received--) {
+        const char *title = received ? "dropped_received" : "dropped_sent";
+        struct rtattr *rta = RTA_DATA(xstats);
+        int left = RTA_PAYLOAD(xstats);
+
+        for (; RTA_OK(rta, left); rta = RTA_NEXT(rta, left)) {
+            print_drop(file, rta, received, &title);
+        }
+        if (!title && is_json_context()) {
+            close_json_object();
+        }
+        any |= !title;
+    }
+    if (any) {
+        /* ip goes on with more words of its own. */
+        print_nl();
+        if (!is_json_context()) {
+            fputs("    ", file);
+        }
+    }
+}
+
 static void
 ipo_print_help(struct link_util *lu, int argc, char **argv, FILE *file)
 {
@@ -280,5 +342,6 @@ struct link_util ipo_link_util = {
     .maxattr = IFLA_IPO_MAX,
     .parse_opt = ipo_parse_opt,
     .print_opt = ipo_print_opt,
+    .print_xstats = ipo_print_xstats,
     .print_help = ipo_print_help,
 };
