@@ -60,8 +60,11 @@ system_kmod_testsuite_files = \
 kmod_testsuite_files = \
 	tests/kmod-links.at \
 	tests/kmod-macros.at \
+	tests/kmod-malformed.at \
 	tests/kmod-nodes.at \
 	tests/kmod-peers.at \
+	tests/kmod-stack.at \
+	tests/kmod-stress.at \
 	tests/kmod-testsuite.at \
 	tests/kmod-traffic.at \
 	tests/skip-macros.at \
@@ -92,6 +95,7 @@ EXTRA_DIST += \
 	tests/kernel-header/ipo-wire-kernel.c \
 	tests/kmod-nodes.sh \
 	tests/nodes.sh \
+	tests/seed \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \
 	tests/vectors/choice.txt \

@@ -4,7 +4,7 @@
 """Say to the kernel module what ip and ipoctl would never say.
 
 usage: ipo-netlink.py link add|set NAME [ATTR=VALUE...]
-       ipo-netlink.py new|del|get|flush|stats [create] [excl] [ATTR=VALUE...]
+       ipo-netlink.py new|del|get|flush|stats [create] [excl] [replace] [ATTR=VALUE...]
        ipo-netlink.py hold DEV
 
 The first two send one request and print "ok" or the error with the kernel's
@@ -29,7 +29,7 @@ PEER_ATTRS = {"dev": (2, "dev"), "ifindex": (2, "u32"), "node": (4, "addr"),
               "remote": (7, "addr"), "remote_plen": (8, "u8"),
               "proto": (9, "u8")}
 COMMANDS = {"new": 1, "del": 2, "get": 3, "flush": 4, "stats": 5}
-FLAGS = {"create": 0x400, "excl": 0x200}
+FLAGS = {"create": 0x400, "excl": 0x200, "replace": 0x100}
 
 ENCODE = {
     "addr": lambda value: ipaddress.IPv4Address(value).packed,

@@ -33,6 +33,12 @@
 # Offloads are as the kernel sets them; _nodes_offloads_off NAME DEV turns them
 # off.  rp_filter is on.
 
+_node_check()
+{
+    { modprobe ipo 2>/dev/null || test -d /sys/module/ipo; } \
+        || { echo "no kernel module ipo"; return 1; }
+}
+
 node_exec()
 (
     _nodes_is node "$1"

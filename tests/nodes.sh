@@ -279,13 +279,7 @@ wait_until()
 nodes_check()
 (
     test "$(id -u)" = 0 || { echo "not root"; exit 1; }
-    for program in ip ss ethtool tcpdump ping timeout \
-                   ovsdb-tool ovsdb-server ovs-vswitchd ovs-vsctl ovs-ofctl ovs-appctl; do
-        command -v $program >/dev/null || { echo "no $program on PATH"; exit 1; }
-    done
-    _nodes_schema >/dev/null || { echo "no vswitch.ovsschema"; exit 1; }
-    test "$NODES_DATAPATH" != netdev || test -c /dev/net/tun \
-        || { echo "no /dev/net/tun"; exit 1; }
+    _nodes_programs ip ss ethtool tcpdump ping timeout && _node_check || exit 1
     ns=$(mktemp -u ipo-check-XXXXXX)
     ip netns add "$ns" 2>/dev/null || { echo "cannot add a network namespace"; exit 1; }
     ip -n "$ns" link add name v0 type veth peer name v1 2>/dev/null
@@ -293,6 +287,23 @@ nodes_check()
     ip netns del "$ns"
     test $status = 0 || { echo "cannot add a veth pair"; exit 1; }
 )
+
+# _nodes_programs PROGRAM...: says which is missing, if one is.
+_nodes_programs()
+{
+    for program; do
+        command -v "$program" >/dev/null || { echo "no $program on PATH"; return 1; }
+    done
+}
+
+# What nodes need beyond that.
+_node_check()
+{
+    _nodes_programs ovsdb-tool ovsdb-server ovs-vswitchd ovs-vsctl ovs-ofctl ovs-appctl || return 1
+    _nodes_schema >/dev/null || { echo "no vswitch.ovsschema"; return 1; }
+    test "$NODES_DATAPATH" != netdev || test -c /dev/net/tun \
+        || { echo "no /dev/net/tun"; return 1; }
+}
 
 _nodes_schema()
 (
