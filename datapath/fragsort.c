@@ -8,6 +8,7 @@
  */
 #include <linux/jhash.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/ip.h>
 
 #include "ipo.h"
@@ -34,10 +35,11 @@ struct slot {
 
 #define N_SLOTS 256
 
-/* How long a packet is remembered. */
+/* How long a packet is remembered, and its first fragment waits. */
 #define SLOT_LIFE (2 * HZ)
 
 struct ipo_fragsort {
+	struct delayed_work expiry;	/* While fragments wait. */
 	u32 seed;
 	struct slot slots[N_SLOTS];
 };
@@ -70,12 +72,14 @@ static struct slot *find_slot(struct ipo_fragsort *fs,
 /* Keeps a first fragment.  Neither its device nor its route may be gone when it
  * leaves, so both are looked up again then.
  */
-static void keep(struct slot *slot, struct sk_buff *skb)
+static void keep(struct ipo_fragsort *fs, struct slot *slot,
+		 struct sk_buff *skb)
 {
 	skb->skb_iif = skb->dev->ifindex;
 	skb->dev = NULL;
 	skb_dst_drop(skb);
 	slot->first = skb;
+	schedule_delayed_work(&fs->expiry, SLOT_LIFE);
 }
 
 /* Puts the first fragment, if it is here, into the queue. */
@@ -94,14 +98,42 @@ static void release(struct slot *slot, struct net *net,
 		kfree_skb(skb);
 }
 
+/* Forgets a first fragment that has waited for too long: the others are lost. */
+static bool expire(struct slot *slot)
+{
+	if (!time_after(jiffies, slot->used + SLOT_LIFE))
+		return false;
+	kfree_skb(slot->first);
+	slot->first = NULL;
+	return true;
+}
+
+static void expire_all(struct work_struct *work)
+{
+	struct ipo_fragsort *fs = container_of(work, struct ipo_fragsort,
+					       expiry.work);
+	bool waiting = false;
+	int i;
+
+	for (i = 0; i < N_SLOTS; i++) {
+		struct slot *slot = &fs->slots[i];
+
+		spin_lock_bh(&slot->lock);
+		if (slot->first && !expire(slot))
+			waiting = true;
+		spin_unlock_bh(&slot->lock);
+	}
+	if (waiting)
+		schedule_delayed_work(&fs->expiry, SLOT_LIFE);
+}
+
 /* What is known of the packet with this key, or a new slot for it.  A first
  * fragment of another packet that waited there is put into @inner.
  */
 static void renew(struct slot *slot, const struct frag_key *key, struct net *net,
 		  struct sk_buff_head *inner)
 {
-	if (!same_key(&slot->key, key) ||
-	    time_after(jiffies, slot->used + SLOT_LIFE)) {
+	if (expire(slot) || !same_key(&slot->key, key)) {
 		release(slot, net, inner);
 		slot->key = *key;
 		slot->kind = UNKNOWN;
@@ -135,7 +167,7 @@ enum ipo_frag ipo_fragsort(struct ipo_fragsort *fs, struct net *net,
 	spin_lock_bh(&slot->lock);
 	renew(slot, &key, net, inner);
 	if (slot->kind == UNKNOWN && has_option && is_first) {
-		keep(slot, skb);
+		keep(fs, slot, skb);
 		slot->kind = IPO_FRAG_WAITS;
 	} else if (slot->kind == UNKNOWN || slot->kind == IPO_FRAG_WAITS) {
 		slot->kind = has_option ? IPO_FRAG_INNER : IPO_FRAG_ROUTERS;
@@ -158,6 +190,7 @@ struct ipo_fragsort *ipo_fragsort_alloc(void)
 
 	if (!fs)
 		return NULL;
+	INIT_DELAYED_WORK(&fs->expiry, expire_all);
 	fs->seed = get_random_u32();
 	for (i = 0; i < N_SLOTS; i++)
 		spin_lock_init(&fs->slots[i].lock);
@@ -172,6 +205,7 @@ void ipo_fragsort_free(struct ipo_fragsort *fs)
 {
 	int i;
 
+	cancel_delayed_work_sync(&fs->expiry);
 	for (i = 0; i < N_SLOTS; i++)
 		kfree_skb(fs->slots[i].first);
 	kvfree(fs);

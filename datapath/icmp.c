@@ -330,7 +330,7 @@ bool ipo_icmp_native_err(struct sk_buff *skb)
 	if (!ipo_is_native(quoted))
 		return false;
 	ipo = ipo_dev_find(dev_net(skb->dev), quoted->saddr, NULL);
-	if (!ipo || ipo->config.proto_mode != IPO_PROTO_MODE_NATIVE ||
+	if (!ipo || !ipo_takes_native(ipo, quoted->daddr) ||
 	    nf_ip_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_ICMP))
 		return false;
 	icmph = (const struct icmphdr *)(skb->data + hlen);

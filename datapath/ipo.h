@@ -117,6 +117,7 @@ struct ipo_dev {
 					 * written under 'routes_lock'.
 					 */
 	struct ipo_local_prefix __rcu *local_prefix;	/* RTNL to write. */
+	unsigned int n_native_peers;	/* That generic netlink says; RTNL. */
 	struct gro_cells gro_cells;
 	struct ipo_counters __percpu *counters;
 };
@@ -128,7 +129,9 @@ struct ipo_net {
 	/* Devices whose underlay is here, by the address they receive at. */
 	struct hlist_head devs[1 << IPO_HASH_BITS];
 	unsigned int n_devs;		/* RTNL. */
-	unsigned int n_native;		/* Devices that look at all; RTNL. */
+	unsigned int n_native;		/* Devices and peers of that variant;
+					 * RTNL.
+					 */
 	struct ipo_fragsort *fragsort;	/* While there is a device. */
 
 	/* Routes of this namespace that lead to ipo devices. */
@@ -180,6 +183,7 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		 struct netlink_ext_ack *extack);
 int ipo_peers_flush(struct ipo_dev *ipo);
+void ipo_peers_withdraw(struct ipo_dev *ipo);
 void ipo_peers_add_caches(struct ipo_dev *ipo);
 void ipo_peers_changed(const struct ipo_dev *ipo);
 
@@ -234,17 +238,17 @@ int ipo_rx_init(void);
 void ipo_rx_exit(void);
 void ipo_deliver(struct ipo_dev *ipo, struct sk_buff *skb,
 		 const struct ipo_rx *rx);
-int ipo_rx_add_dev(struct net *net, struct ipo_net *in,
-		   const struct ipo_config *config);
-void ipo_rx_del_dev(struct net *net, struct ipo_net *in,
-		    const struct ipo_config *config);
+int ipo_rx_add_dev(struct net *net, const struct ipo_config *config);
+void ipo_rx_del_dev(struct net *net, const struct ipo_config *config);
+int ipo_rx_add_native(struct net *net);
+void ipo_rx_del_native(struct net *net);
+bool ipo_takes_native(struct ipo_dev *ipo, __be32 node);
 
 /* offload.c */
 int ipo_offload_init(void);
 void ipo_offload_exit(void);
 void ipo_gso_mark(struct sk_buff *skb);
 void ipo_gso_unmark(struct sk_buff *skb);
-bool ipo_dev_sums(const struct net_device *dev);
 
 /* icmp.c */
 void ipo_icmp_too_big(struct ipo_dev *ipo, struct sk_buff *skb,

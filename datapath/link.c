@@ -4,6 +4,7 @@
 #include <linux/if_arp.h>
 #include <linux/module.h>
 #include <net/addrconf.h>
+#include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
 
 #include "ipo.h"
@@ -166,6 +167,7 @@ static const struct device_type ipo_device_type = {
 static void ipo_setup(struct net_device *dev)
 {
 	dev->netdev_ops = &ipo_netdev_ops;
+	dev->header_ops = &ip_tunnel_header_ops;
 	dev->needs_free_netdev = true;
 	dev->priv_destructor = ipo_dev_free;
 	SET_NETDEV_DEVTYPE(dev, &ipo_device_type);
@@ -300,7 +302,7 @@ static int check_unique(struct net *net, const struct ipo_dev *self,
 static void withdraw_dev(struct ipo_dev *ipo)
 {
 	hlist_del_init_rcu(&ipo->by_local);
-	ipo_rx_del_dev(ipo->net, ipo_net(ipo->net), &ipo->config);
+	ipo_rx_del_dev(ipo->net, &ipo->config);
 }
 
 /* What fits the underlay device in compact format, unless the user says. */
@@ -348,7 +350,7 @@ static int ipo_newlink(struct net *net, struct net_device *dev,
 	err = register_netdevice(dev);
 	if (err)
 		return err;
-	err = ipo_rx_add_dev(net, ipo_net(net), &config);
+	err = ipo_rx_add_dev(net, &config);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "Cannot receive packets");
 		unregister_netdevice(dev);
@@ -368,6 +370,14 @@ static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
 	struct ipo_config old = ipo->config;
 	int err;
 
+	/* rtnetlink has asked the namespace that the device is in. */
+	if (data && (data[IFLA_IPO_LOCAL] || data[IFLA_IPO_LINK] ||
+		     data[IFLA_IPO_PROTO_MODE]) &&
+	    !ns_capable(ipo->net->user_ns, CAP_NET_ADMIN)) {
+		NL_SET_ERR_MSG(extack,
+			       "Not permitted in the network namespace of the underlay");
+		return -EPERM;
+	}
 	err = parse_config(ipo->net, data, &config, extack);
 	if (err)
 		return err;
@@ -386,7 +396,7 @@ static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
 		WRITE_ONCE(ipo->config.format, config.format);
 		return 0;
 	}
-	err = ipo_rx_add_dev(ipo->net, ipo_net(ipo->net), &config);
+	err = ipo_rx_add_dev(ipo->net, &config);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "Cannot receive packets");
 		return err;
@@ -409,8 +419,10 @@ static void ipo_dellink(struct net_device *dev, struct list_head *head)
 {
 	struct ipo_dev *ipo = netdev_priv(dev);
 
-	if (!hlist_unhashed(&ipo->by_local))
+	if (!hlist_unhashed(&ipo->by_local)) {
 		withdraw_dev(ipo);
+		ipo_peers_withdraw(ipo);
+	}
 	unregister_netdevice_queue(dev, head);
 }
 

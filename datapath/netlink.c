@@ -513,7 +513,7 @@ static const struct genl_ops ipo_ops[] = {
 };
 
 static const struct genl_multicast_group ipo_groups[] = {
-	{ .name = IPO_GENL_MCGRP_PEERS },
+	{ .name = IPO_GENL_MCGRP_PEERS, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
 static struct genl_family ipo_family __ro_after_init = {

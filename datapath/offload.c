@@ -6,10 +6,11 @@
  * for TCP behind protocol 149.  So the packet is marked as large SCTP, too,
  * which no NIC segments, but which devices that hand on packets as they are,
  * such as veth and bridges, let pass.  Where it has to be segmented the stack
- * does so, with the functions here, and with complete checksums, unless the
- * device fills them in at an offset.
+ * does so, with the functions here, and with complete checksums: a device that
+ * says that it sums up at any offset (NETIF_F_HW_CSUM) may look for TCP, too.
  */
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <net/ip.h>
 #include <net/protocol.h>
 
@@ -34,20 +35,6 @@ void ipo_gso_unmark(struct sk_buff *skb)
 		skb_shinfo(skb)->gso_type &= ~SKB_GSO_SCTP;
 }
 
-/**
- * ipo_dev_sums() - whether a device fills in checksums of IPO packets
- * @dev: the device
- *
- * It must compute at whatever offset.  What stands above another device says
- * that it can, but hands on to one that may look for TCP first.
- *
- * Return: whether it does.
- */
-bool ipo_dev_sums(const struct net_device *dev)
-{
-	return dev->features & NETIF_F_HW_CSUM && dev->dev.parent;
-}
-
 /* The data are behind the outer header. */
 static struct sk_buff *gso_segment(struct sk_buff *skb,
 				   netdev_features_t features)
@@ -67,9 +54,7 @@ static struct sk_buff *gso_segment(struct sk_buff *skb,
 	tcp = rcu_dereference(inet_offloads[IPPROTO_TCP]);
 	if (!tcp || !tcp->callbacks.gso_segment)
 		return ERR_PTR(-EPROTONOSUPPORT);
-	features &= ~(NETIF_F_GSO_MASK | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
-	if (!ipo_dev_sums(skb->dev))
-		features &= ~NETIF_F_HW_CSUM;
+	features &= ~(NETIF_F_GSO_MASK | NETIF_F_CSUM_MASK);
 	return tcp->callbacks.gso_segment(skb, features);
 }
 
@@ -116,5 +101,8 @@ int ipo_offload_init(void)
  */
 void ipo_offload_exit(void)
 {
+	/* Under RTNL each of these takes a moment, else much longer. */
+	rtnl_lock();
 	del_offloads(U8_MAX + 1);
+	rtnl_unlock();
 }

@@ -294,6 +294,29 @@ static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
 	}
 }
 
+static bool is_native(const struct ipo_peer *peer)
+{
+	return peer->has_proto_mode &&
+	       peer->proto_mode == IPO_PROTO_MODE_NATIVE;
+}
+
+/* So many peers less are of the native variant. */
+static void withdraw_native(struct ipo_dev *ipo, unsigned int n)
+{
+	ipo->n_native_peers -= n;
+	while (n--)
+		ipo_rx_del_native(ipo->net);
+}
+
+/**
+ * ipo_peers_withdraw() - do not receive for peers any more
+ * @ipo: the device, which is about to be removed
+ */
+void ipo_peers_withdraw(struct ipo_dev *ipo)
+{
+	withdraw_native(ipo, ipo->n_native_peers);
+}
+
 /**
  * ipo_peer_set() - add or change what generic netlink says of a peer
  * @ipo: the device
@@ -306,6 +329,7 @@ static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
 int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 		 u16 nlmsg_flags, struct netlink_ext_ack *extack)
 {
+	unsigned int n_native = 0;	/* Too many of them then. */
 	struct ipo_peer *old, *new;
 	bool exists;
 	int err;
@@ -319,6 +343,16 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 	new->prefixes = config->prefixes;
 	new->has_proto_mode = config->has_proto_mode;
 	new->proto_mode = config->proto_mode;
+	if (is_native(new)) {
+		err = ipo_rx_add_native(ipo->net);
+		if (err) {
+			NL_SET_ERR_MSG(extack, "Cannot receive packets");
+			free_peer(new);
+			return err;
+		}
+		ipo->n_native_peers++;
+		n_native++;
+	}
 
 	rcu_read_lock();
 	spin_lock_bh(&ipo->lock);
@@ -336,9 +370,12 @@ int ipo_peer_set(struct ipo_dev *ipo, const struct ipo_peer_config *config,
 		if (old)
 			set_route_prefix(new, widest_nexthop(&old->nexthops));
 		err = commit_peer(ipo, old, new);
+		if (!err)
+			n_native = exists && is_native(old);
 	}
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();
+	withdraw_native(ipo, n_native);
 	return err;
 }
 
@@ -368,6 +405,7 @@ int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		 struct netlink_ext_ack *extack)
 {
 	struct ipo_peer *peer;
+	bool native = false;
 	int err = -ENOENT;
 
 	rcu_read_lock();
@@ -377,8 +415,11 @@ int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 		err = forget_netlink(ipo, peer);
 	else
 		NL_SET_ERR_MSG(extack, "There is no such peer");
+	if (!err)
+		native = is_native(peer);
 	spin_unlock_bh(&ipo->lock);
 	rcu_read_unlock();
+	withdraw_native(ipo, native);
 	return err;
 }
 
@@ -391,6 +432,7 @@ int ipo_peer_del(struct ipo_dev *ipo, __be32 addr,
 int ipo_peers_flush(struct ipo_dev *ipo)
 {
 	struct ipo_peer *peer, *old;
+	unsigned int n_native = 0;
 	int err = 0;
 
 	rcu_read_lock();
@@ -399,11 +441,16 @@ int ipo_peers_flush(struct ipo_dev *ipo)
 			continue;
 		spin_lock_bh(&ipo->lock);
 		old = ipo_peer_find(ipo, peer->addr);
-		if (old && old->from_netlink && forget_netlink(ipo, old))
-			err = -ENOMEM;
+		if (old && old->from_netlink) {
+			if (forget_netlink(ipo, old))
+				err = -ENOMEM;
+			else
+				n_native += is_native(old);
+		}
 		spin_unlock_bh(&ipo->lock);
 	}
 	rcu_read_unlock();
+	withdraw_native(ipo, n_native);
 	return err;
 }
 

@@ -323,11 +323,15 @@ int ipo_routes_init_net(struct net *net)
 	in->fib_nb.notifier_call = fib_event;
 	in->nexthop_nb.notifier_call = nexthop_event;
 	err = register_fib_notifier(net, &in->fib_nb, restart, NULL);
-	if (err)
+	if (err == -EBUSY)	/* Routes change faster than they can be told. */
+		follow_again_later(in, HZ);
+	else if (err)
 		return err;
 	err = register_nexthop_notifier(net, &in->nexthop_nb, NULL);
-	if (err)
+	if (err) {
+		cancel_delayed_work_sync(&in->routes_work);
 		unregister_fib_notifier(net, &in->fib_nb);
+	}
 	return err;
 }
 
@@ -454,7 +458,7 @@ static bool find_local_prefix(const struct net_device *dev,
 		return false;
 	in_dev_for_each_ifa_rtnl(ifa, in_dev) {
 		u32 mask = ntohl(ifa->ifa_mask);
-		u32 addr = ntohl(ifa->ifa_address) & mask;
+		u32 addr = ntohl(ifa->ifa_local) & mask;
 
 		if (found && (new->addr != addr || new->mask != mask))
 			return false;

@@ -9,6 +9,7 @@
  */
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
 #include <net/dst_metadata.h>
 #include <net/icmp.h>
 #include <net/ip.h>
@@ -39,7 +40,6 @@ void ipo_deliver(struct ipo_dev *ipo, struct sk_buff *skb,
 			return;
 		}
 	}
-	skb_orphan(skb);
 	skb_scrub_packet(skb, !net_eq(ipo->net, dev_net(ipo->dev)));
 	skb_clear_hash(skb);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
@@ -50,7 +50,10 @@ void ipo_deliver(struct ipo_dev *ipo, struct sk_buff *skb,
 	skb->dev = ipo->dev;
 	if (tun_dst)
 		skb_dst_set(skb, &tun_dst->dst);
+	/* After a verdict of a process the softirq may interfere. */
+	local_bh_disable();
 	gro_cells_receive(&ipo->gro_cells, skb);
+	local_bh_enable();
 }
 
 /* Hands on a packet that was reassembled as fragments no longer than those it
@@ -114,6 +117,8 @@ static void receive(struct ipo_dev *ipo, struct sk_buff *skb, bool native)
 	struct ipo_rx rx;
 	int err;
 
+	/* A socket of this node that has the ports of the native variant. */
+	skb_orphan(skb);
 	/* This node has filled in a record route or a time stamp. */
 	if (IPCB(skb)->opt.is_changed)
 		ip_send_check(ip_hdr(skb));
@@ -252,6 +257,39 @@ static const struct nf_hook_ops fragment_ops = {
 	.priority = NF_IP_PRI_RAW_BEFORE_DEFRAG,
 };
 
+/**
+ * ipo_takes_native() - whether a device receives the native variant
+ * @ipo: the device
+ * @node: the node that sends it
+ *
+ * Must be called under the RCU read lock.
+ *
+ * Return: whether the device or that peer is set to it.
+ */
+bool ipo_takes_native(struct ipo_dev *ipo, __be32 node)
+{
+	const struct ipo_peer *peer;
+
+	if (READ_ONCE(ipo->config.proto_mode) == IPO_PROTO_MODE_NATIVE)
+		return true;
+	peer = ipo_peer_find(ipo, node);
+	return ipo_peer_proto_mode(ipo, peer) == IPO_PROTO_MODE_NATIVE;
+}
+
+/* Before connection tracking, which would take it for a packet of this node. */
+static unsigned int native_raw_hook(void *priv, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	struct ipo_dev *ipo;
+
+	if (likely(!ipo_is_native(ip_hdr(skb))))
+		return NF_ACCEPT;
+	ipo = receiver(skb);
+	if (ipo && ipo_takes_native(ipo, ip_hdr(skb)->saddr) && is_for_us(skb))
+		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	return NF_ACCEPT;
+}
+
 /* After INPUT, and after reassembly. */
 static unsigned int native_hook(void *priv, struct sk_buff *skb,
 				const struct nf_hook_state *state)
@@ -266,7 +304,7 @@ static unsigned int native_hook(void *priv, struct sk_buff *skb,
 	if (likely(!ipo_is_native(ip_hdr(skb))))
 		return NF_ACCEPT;
 	ipo = receiver(skb);
-	if (!ipo || ipo->config.proto_mode != IPO_PROTO_MODE_NATIVE)
+	if (!ipo || !ipo_takes_native(ipo, ip_hdr(skb)->saddr))
 		return NF_ACCEPT;
 	if (xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb))
 		receive(ipo, skb, true);
@@ -275,11 +313,18 @@ static unsigned int native_hook(void *priv, struct sk_buff *skb,
 	return NF_STOLEN;
 }
 
-static const struct nf_hook_ops native_ops = {
-	.hook = native_hook,
-	.pf = NFPROTO_IPV4,
-	.hooknum = NF_INET_LOCAL_IN,
-	.priority = NF_IP_PRI_LAST,
+static const struct nf_hook_ops native_ops[] = {
+	{
+		.hook = native_raw_hook,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_PRE_ROUTING,
+		.priority = NF_IP_PRI_RAW,
+	}, {
+		.hook = native_hook,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_LOCAL_IN,
+		.priority = NF_IP_PRI_LAST,
+	},
 };
 
 static int add_fragment_hook(struct net *net, struct ipo_net *in)
@@ -306,35 +351,60 @@ static void del_fragment_hook(struct net *net, struct ipo_net *in)
 }
 
 /**
+ * ipo_rx_add_native() - begin to receive the native variant once more
+ * @net: the underlay's namespace
+ *
+ * Return: 0 or a negative errno.
+ */
+int ipo_rx_add_native(struct net *net)
+{
+	struct ipo_net *in = ipo_net(net);
+	int err = 0;
+
+	ASSERT_RTNL();
+	if (!in->n_native)
+		err = nf_register_net_hooks(net, native_ops,
+					    ARRAY_SIZE(native_ops));
+	if (!err)
+		in->n_native++;
+	return err;
+}
+
+/**
+ * ipo_rx_del_native() - undo ipo_rx_add_native()
+ * @net: the underlay's namespace
+ */
+void ipo_rx_del_native(struct net *net)
+{
+	struct ipo_net *in = ipo_net(net);
+
+	ASSERT_RTNL();
+	if (!--in->n_native)
+		nf_unregister_net_hooks(net, native_ops,
+					ARRAY_SIZE(native_ops));
+}
+
+/**
  * ipo_rx_add_dev() - begin to receive for one more device
  * @net: the underlay's namespace
- * @in: ipo_net(@net)
  * @config: the device's settings
  *
  * Return: 0 or a negative errno.
  */
-int ipo_rx_add_dev(struct net *net, struct ipo_net *in,
-		   const struct ipo_config *config)
+int ipo_rx_add_dev(struct net *net, const struct ipo_config *config)
 {
-	bool native = config->proto_mode == IPO_PROTO_MODE_NATIVE;
-	int err;
+	struct ipo_net *in = ipo_net(net);
+	int err = 0;
 
-	if (!in->n_devs) {
-		err = add_fragment_hook(net, in);
-		if (err)
-			return err;
-	}
-	if (native && !in->n_native) {
-		err = nf_register_net_hook(net, &native_ops);
-		if (err)
-			goto err_native;
-	}
-	in->n_devs++;
-	in->n_native += native;
-	return 0;
-
-err_native:
 	if (!in->n_devs)
+		err = add_fragment_hook(net, in);
+	if (err)
+		return err;
+	if (config->proto_mode == IPO_PROTO_MODE_NATIVE)
+		err = ipo_rx_add_native(net);
+	if (!err)
+		in->n_devs++;
+	else if (!in->n_devs)
 		del_fragment_hook(net, in);
 	return err;
 }
@@ -342,20 +412,16 @@ err_native:
 /**
  * ipo_rx_del_dev() - undo ipo_rx_add_dev()
  * @net: the underlay's namespace
- * @in: ipo_net(@net)
  * @config: the device's settings
  */
-void ipo_rx_del_dev(struct net *net, struct ipo_net *in,
-		    const struct ipo_config *config)
+void ipo_rx_del_dev(struct net *net, const struct ipo_config *config)
 {
-	bool native = config->proto_mode == IPO_PROTO_MODE_NATIVE;
+	struct ipo_net *in = ipo_net(net);
 
-	in->n_devs--;
-	in->n_native -= native;
-	if (!in->n_devs)
+	if (!--in->n_devs)
 		del_fragment_hook(net, in);
-	if (native && !in->n_native)
-		nf_unregister_net_hook(net, &native_ops);
+	if (config->proto_mode == IPO_PROTO_MODE_NATIVE)
+		ipo_rx_del_native(net);
 }
 
 static void del_protocols(unsigned int end)
@@ -394,5 +460,8 @@ int ipo_rx_init(void)
  */
 void ipo_rx_exit(void)
 {
+	/* Under RTNL each of these takes a moment, else much longer. */
+	rtnl_lock();
 	del_protocols(U8_MAX + 1);
+	rtnl_unlock();
 }

@@ -155,8 +155,7 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 	if (skb->ip_summed != CHECKSUM_PARTIAL) {
 		/* A sum over what was received is of no use to who sends. */
 		skb->ip_summed = CHECKSUM_NONE;
-	} else if (!skb_is_gso(skb) && !ipo_dev_sums(underlay) &&
-		   skb_checksum_help(skb)) {
+	} else if (!skb_is_gso(skb) && skb_checksum_help(skb)) {
 		ipo_drop(ipo, IPO_SENT, IPO_DROP_OFFLOAD, skb);
 		return;
 	}
@@ -178,8 +177,10 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 		ipo_gso_mark(skb);
 	}
 	skb_scrub_packet(skb, !net_eq(ipo->net, dev_net(ipo->dev)));
-	/* Nobody shall put inner fragments together. */
-	if (ip_is_fragment(ip_hdr(skb)))
+	/* Nobody shall put inner fragments together, or take a container's
+	 * connection for one of this node.
+	 */
+	if (ip_is_fragment(ip_hdr(skb)) || ipo_is_native(ip_hdr(skb)))
 		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	skb_clear_hash_if_not_l4(skb);
 	skb_dst_set(skb, dst_clone(&s->rt->dst));
@@ -230,8 +231,6 @@ static void send_segments(const struct ipo_send *s, struct sk_buff *skb)
 		(NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA);
 	struct sk_buff *segs, *next;
 
-	if (ipo_dev_sums(s->rt->dst.dev))
-		features |= NETIF_F_HW_CSUM;
 	segs = skb_gso_segment(skb, features);
 	if (IS_ERR_OR_NULL(segs)) {
 		ipo_drop(s->ipo, IPO_SENT, IPO_DROP_OFFLOAD, skb);
