@@ -67,6 +67,7 @@ kmod_testsuite_files = \
 	tests/kmod-stress.at \
 	tests/kmod-testsuite.at \
 	tests/kmod-traffic.at \
+	tests/kmod-vectors.at \
 	tests/skip-macros.at \
 	tests/system-kmod-macros.at \
 	tests/system-macros.at
@@ -94,6 +95,7 @@ EXTRA_DIST += \
 	tests/kernel-header/Kbuild \
 	tests/kernel-header/ipo-wire-kernel.c \
 	tests/kmod-nodes.sh \
+	tests/kmod-vectors.py \
 	tests/nodes.sh \
 	tests/seed \
 	tests/vectors/README.rst \
