@@ -56,7 +56,9 @@ enum {
  * format: 0 for the device's, or an 'enum ipo_fmt'.
  */
 
-/* The generic netlink family. */
+/* The generic netlink family.  All of it but IPO_CMD_GET_STATS takes
+ * CAP_NET_ADMIN in the network namespace, and so does its multicast group.
+ */
 #define IPO_GENL_NAME "ipo"
 #define IPO_GENL_VERSION 1
 #define IPO_GENL_MCGRP_PEERS "peers"
@@ -72,7 +74,7 @@ enum ipo_cmd {
 	 * IPO_A_IFINDEX, IPO_A_NODE; IPO_A_LOCAL, IPO_A_LOCAL_PLEN,
 	 * IPO_A_REMOTE and IPO_A_REMOTE_PLEN, all or none, in which case those
 	 * that routes give stay in force; IPO_A_PROTO_MODE if not that of the
-	 * device.
+	 * device, to send, and, if native, to receive in addition.
 	 *
 	 * Also the notification of such a change, with the flags of the
 	 * request, and the answer to IPO_CMD_GET_PEER: there the prefixes are
