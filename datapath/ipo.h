@@ -112,7 +112,7 @@ struct ipo_dev {
 	struct rhashtable peers;	/* Written under 'lock'. */
 	struct list_head peer_list;	/* The same ones; 'lock', or RCU. */
 	unsigned long last_peer_id;
-	spinlock_t lock;
+	spinlock_t lock;		/* For what is written under 'lock'. */
 	struct ipo_net *routes_in;	/* Whose routes give it peers, or NULL;
 					 * written under 'routes_lock'.
 					 */
