@@ -31,6 +31,7 @@ tests_test_ipo_wire_san_LDFLAGS = $(SANITIZER_CFLAGS)
 endif
 
 testsuite_files = \
+	tests/ipo-bench.at \
 	tests/ipo-datapath.at \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
@@ -72,6 +73,14 @@ kmod_testsuite_files = \
 	tests/system-kmod-macros.at \
 	tests/system-macros.at
 
+bench_files = \
+	tests/bench/aims \
+	tests/bench/aims.py \
+	tests/bench/plots.py \
+	tests/bench/report \
+	tests/bench/samples.py \
+	tests/bench/tables.py
+
 vm_files = \
 	tests/vm/fetch \
 	tests/vm/guest \
@@ -82,6 +91,7 @@ vm_files = \
 	tests/vm/smoke
 
 EXTRA_DIST += \
+	$(bench_files) \
 	$(kmod_testsuite_files) \
 	$(system_kmod_testsuite_files) \
 	$(system_testsuite_files) \
