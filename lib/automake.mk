@@ -3,6 +3,7 @@
 # Linked into the Open vSwitch tree by vswitchd/ovs-prepare, and compiled there
 # because vswitchd/patches/01-type.patch adds them to libopenvswitch.
 ipo_lib_files = \
+	lib/ipo-fast.h \
 	lib/ipo-kernel.c \
 	lib/ipo-kernel.h \
 	lib/ipo-odp.c \

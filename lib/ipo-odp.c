@@ -9,17 +9,30 @@
 #include "unaligned.h"
 #include "util.h"
 
-/* 'struct ipo_push' follows the Ethernet and IPv4 headers, unaligned. */
+/* These follow the Ethernet and IPv4 headers, unaligned. */
+struct pushed {
+    struct ipo_push push;
+    struct ipo_fast fast;       /* The same, prepared for many packets. */
+};
 #define PUSH_OFS (ETH_HEADER_LEN + IP_HEADER_LEN)
-#define PUSH_LEN (PUSH_OFS + sizeof(struct ipo_push))
+#define PUSH_LEN (PUSH_OFS + sizeof(struct pushed))
 
 /* Stores '*push', in which padding must be zeroed, behind the headers in
  * 'data' and sets the length of the whole. */
 void
 ipo_push_put(struct ovs_action_push_tnl *data, const struct ipo_push *push)
 {
+    struct pushed pushed;
+
     BUILD_ASSERT_DECL(PUSH_LEN <= sizeof data->header);
-    memcpy((uint8_t *) data->header + PUSH_OFS, push, sizeof *push);
+    memset(&pushed, 0, sizeof pushed);
+    pushed.push = *push;
+    if (push->drop) {
+        ipo_fast_init_none(&pushed.fast);
+    } else {
+        ipo_fast_init_tx(&pushed.fast, &push->tx);
+    }
+    memcpy((uint8_t *) data->header + PUSH_OFS, &pushed, sizeof pushed);
     data->header_len = PUSH_LEN;
 }
 
@@ -27,7 +40,18 @@ ipo_push_put(struct ovs_action_push_tnl *data, const struct ipo_push *push)
 void
 ipo_push_get(const struct ovs_action_push_tnl *data, struct ipo_push *push)
 {
-    memcpy(push, (const uint8_t *) data->header + PUSH_OFS, sizeof *push);
+    memcpy(push, (const uint8_t *) data->header + PUSH_OFS
+                 + offsetof(struct pushed, push), sizeof *push);
+}
+
+/* Reads into '*fast' what ipo_push_put() prepared in 'data'.  It takes no packet
+ * if all are to be dropped. */
+void
+ipo_push_get_fast(const struct ovs_action_push_tnl *data,
+                  struct ipo_fast *fast)
+{
+    memcpy(fast, (const uint8_t *) data->header + PUSH_OFS
+                 + offsetof(struct pushed, fast), sizeof *fast);
 }
 
 /* Appends 'prefixes' to 'ds' as "local=A/N,remote=B/M". */

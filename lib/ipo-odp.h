@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipo-fast.h"
 #include "ipo-wire.h"
 
 struct ds;
@@ -31,6 +32,7 @@ struct ipo_push {
 
 void ipo_push_put(struct ovs_action_push_tnl *, const struct ipo_push *);
 void ipo_push_get(const struct ovs_action_push_tnl *, struct ipo_push *);
+void ipo_push_get_fast(const struct ovs_action_push_tnl *, struct ipo_fast *);
 
 void ipo_odp_format_prefixes(const struct ipo_prefixes *, struct ds *);
 void ipo_odp_format(struct ds *, const struct ovs_action_push_tnl *);

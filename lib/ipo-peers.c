@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "ipo-odp.h"
 #include "openvswitch/dynamic-string.h"
+#include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "packets.h"
@@ -22,6 +23,9 @@ struct ipo_peer_node {
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
 static struct cmap peer_map = CMAP_INITIALIZER; /* Written under 'mutex'. */
+
+/* Incremented after every change of the map, and never 0. */
+static atomic_uint generation = 1;
 
 static struct ipo_peer_node *
 find_node(uint32_t node)
@@ -101,6 +105,27 @@ release_peer(uint32_t node)
     }
 }
 
+static void
+next_generation(void)
+    OVS_REQUIRES(mutex)
+{
+    unsigned int x;
+
+    atomic_read_relaxed(&generation, &x);
+    atomic_store(&generation, x + 1 ? x + 1 : 1);
+}
+
+/* Returns a number, not 0, that is another one once the peers have changed.
+ * What ipo_peers_find() finds after that holds until then. */
+unsigned int
+ipo_peers_generation(void)
+{
+    unsigned int x;
+
+    atomic_read_explicit(&generation, &x, memory_order_acquire);
+    return x;
+}
+
 /* Adds 'delta' to the ports that give each of 'list'. */
 static void
 count_ports(const struct ipo_peer_list *list, int delta)
@@ -142,6 +167,7 @@ ipo_peers_replace(const struct ipo_peer_list *old,
     for (i = 0; i < old->n; i++) {
         release_peer(old->peers[i].node);
     }
+    next_generation();
 out:
     ovs_mutex_unlock(&mutex);
     return error;

@@ -5,8 +5,6 @@
 
 #include "coverage.h"
 #include "openvswitch/dynamic-string.h"
-#include "openvswitch/list.h"
-#include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "util.h"
 
@@ -14,14 +12,6 @@
 #define X(NAME, name, text) COVERAGE_DEFINE(ipo_drop_##name);
 IPO_DROPS
 #undef X
-
-/* The counters of one thread.  Only that thread writes them, so a plain load
- * and store will do; others may read them at any time. */
-struct counters {
-    struct ovs_list node;       /* In 'all_counters'. */
-    atomic_uint64_t packets[IPO_N_DIRECTIONS][IPO_N_FORMATS][2];
-    atomic_uint64_t drops[IPO_N_DIRECTIONS][IPO_N_DROPS];
-};
 
 /* The sum of several threads' counters. */
 struct totals {
@@ -35,11 +25,11 @@ static struct ovs_list all_counters OVS_GUARDED_BY(mutex)
 /* Of threads that have ended. */
 static struct totals ended_totals OVS_GUARDED_BY(mutex);
 
-DEFINE_STATIC_PER_THREAD_DATA(struct counters *, my_counters, NULL);
+DEFINE_STATIC_PER_THREAD_DATA(struct ipo_counters *, my_counters, NULL);
 static pthread_key_t counters_key;      /* Calls counters_end(). */
 
 static void
-add_counters(struct totals *totals, struct counters *c)
+add_counters(struct totals *totals, struct ipo_counters *c)
 {
     uint64_t x;
 
@@ -60,7 +50,7 @@ add_counters(struct totals *totals, struct counters *c)
 static void
 counters_end(void *c_)
 {
-    struct counters *c = c_;
+    struct ipo_counters *c = c_;
 
     ovs_mutex_lock(&mutex);
     add_counters(&ended_totals, c);
@@ -69,11 +59,11 @@ counters_end(void *c_)
     free_cacheline(c);
 }
 
-static struct counters *
+static struct ipo_counters *
 counters_begin(void)
 {
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
-    struct counters *c = xzalloc_cacheline(sizeof *c);
+    struct ipo_counters *c = xzalloc_cacheline(sizeof *c);
 
     if (ovsthread_once_start(&once)) {
         xpthread_key_create(&counters_key, counters_end);
@@ -87,36 +77,20 @@ counters_begin(void)
     return c;
 }
 
-static inline struct counters *
-counters_get(void)
+/* Returns the counters of this thread. */
+struct ipo_counters *
+ipo_counters_get(void)
 {
-    struct counters *c = *my_counters_get();
+    struct ipo_counters *c = *my_counters_get();
 
     return OVS_LIKELY(c) ? c : counters_begin();
-}
-
-static inline void
-increment(atomic_uint64_t *counter)
-{
-    uint64_t x;
-
-    atomic_read_relaxed(counter, &x);
-    atomic_store_relaxed(counter, x + 1);
-}
-
-/* Counts a packet in 'format', with a key if 'has_key'. */
-void
-ipo_stats_packet(enum ipo_direction direction, enum ipo_format format,
-                 bool has_key)
-{
-    increment(&counters_get()->packets[direction][format][has_key]);
 }
 
 /* Counts a packet dropped because of 'drop'. */
 void
 ipo_stats_drop(enum ipo_direction direction, enum ipo_drop drop)
 {
-    increment(&counters_get()->drops[direction][drop]);
+    ipo_counter_add(&ipo_counters_get()->drops[direction][drop], 1);
     switch (drop) {
 #define X(NAME, name, text)                 \
     case IPO_DROP_##NAME:                   \
@@ -156,7 +130,7 @@ void
 ipo_stats_format(struct ds *ds)
 {
     struct totals totals;
-    struct counters *c;
+    struct ipo_counters *c;
 
     ovs_mutex_lock(&mutex);
     totals = ended_totals;

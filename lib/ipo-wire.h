@@ -117,7 +117,15 @@ struct ipo_rx {
     uint8_t format;             /* enum ipo_format. */
     uint8_t opt_len;            /* Bytes of the IPO option. */
     uint8_t protocol;           /* Of the inner packet. */
+
+    /* For ipo_decap(): the outer header, and the inner addresses as far as the
+     * option has them. */
+    uint32_t w[3];              /* The first three words. */
+    uint32_t inner_src, inner_dst;
+    uint64_t opt_sum;           /* Of the words behind the IPO option. */
 };
+
+#define IPO_UNLIKELY(CONDITION) __builtin_expect(!!(CONDITION), 0)
 
 /* For sparse, which tells numbers in network byte order from others. */
 #ifdef __CHECKER__
@@ -143,15 +151,19 @@ ipo_put32(uint8_t *p, uint32_t x)
     memcpy(p, &n, sizeof n);
 }
 
-/* Returns the IPv4 header checksum sum 'sum', of 32-bit words in host byte
- * order, folded into 16 bits.  0xffff for a header whose checksum is right. */
+/* Returns the sum of 32-bit words 'sum' folded into 16 bits with its carries:
+ * 0xffff if the words are an IPv4 header whose checksum is right. */
 static inline uint16_t
 ipo_csum_fold(uint64_t sum)
 {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t) ((sum & 0xffff) + (sum >> 16));
+    uint32_t half;
+
+    /* The upper half of a number plus itself with its halves swapped is the sum
+     * of the halves, with the carry. */
+    sum += sum << 32 | sum >> 32;
+    half = (uint32_t) (sum >> 32);
+    half += half << 16 | half >> 16;
+    return (uint16_t) (half >> 16);
 }
 
 /* Returns the sum of the 32-bit words in the 'len' bytes at 'p', 'len' being a
@@ -244,8 +256,8 @@ ipo_choose_format(const struct ipo_tx *tx, uint8_t protocol,
 {
     const struct ipo_prefixes *p = &tx->prefixes;
 
-    if (!((src ^ p->local) & p->local_mask)
-        && !((dst ^ p->remote) & p->remote_mask)) {
+    if (!(((src ^ p->local) & p->local_mask)
+          | ((dst ^ p->remote) & p->remote_mask))) {
         if (tx->formats & (1u << IPO_COMPACT)
             && ipo_protocol_shifts(protocol)) {
             return IPO_COMPACT;
@@ -281,60 +293,63 @@ ipo_check_inner_options(const uint8_t *opt, size_t len)
     return 0;
 }
 
-/* Checks the IPv4 header at 'ip', of which 'len' bytes can be read: version,
- * lengths and checksum.  On success returns the length of the header in bytes
- * and stores in '*opt_sum' the sum of the words behind the first five. */
+/* Reads into 'w' the first five words of the IPv4 header at 'ip', of which 'len'
+ * bytes can be read, and checks the header: version, lengths and checksum.  On
+ * success returns the length of the header in bytes and stores in '*opt_sum' the
+ * sum of the words behind those five. */
 static inline int
-ipo_check_ip_header(const uint8_t *ip, size_t len, uint64_t *opt_sum)
+ipo_read_ip_header(const uint8_t *ip, size_t len, uint32_t w[5],
+                   uint64_t *opt_sum)
 {
     unsigned int hlen, tot_len;
 
-    if (len < IPO_IP_HLEN_MIN || ip[0] >> 4 != 4) {
+    if (IPO_UNLIKELY(len < IPO_IP_HLEN_MIN)) {
         return -IPO_DROP_MALFORMED;
     }
-    hlen = (ip[0] & 0xf) * 4;
-    tot_len = ip[2] << 8 | ip[3];
-    if (hlen < IPO_IP_HLEN_MIN || tot_len < hlen || tot_len > len) {
+    w[0] = ipo_get32(ip);
+    w[1] = ipo_get32(ip + 4);
+    w[2] = ipo_get32(ip + 8);
+    w[3] = ipo_get32(ip + 12);
+    w[4] = ipo_get32(ip + 16);
+
+    hlen = w[0] >> 22 & 0x3c;
+    tot_len = w[0] & 0xffff;
+    if (IPO_UNLIKELY(w[0] >> 28 != 4 || hlen < IPO_IP_HLEN_MIN
+                     || tot_len < hlen || tot_len > len)) {
         return -IPO_DROP_MALFORMED;
     }
     *opt_sum = ipo_csum_words(ip + IPO_IP_HLEN_MIN, hlen - IPO_IP_HLEN_MIN);
-    if (ipo_csum_fold(*opt_sum + ipo_csum_words(ip, IPO_IP_HLEN_MIN))
-        != 0xffff) {
+    if (IPO_UNLIKELY(ipo_csum_fold(*opt_sum + w[0] + w[1] + w[2] + w[3] + w[4])
+                     != 0xffff)) {
         return -IPO_DROP_CSUM;
     }
     return (int) hlen;
 }
 
 /* Writes at 'ip' the first 20 bytes of an IPv4 header made of the words 'w',
- * of which the last 16 bits of the third, the checksum, are ignored and
- * computed: 'opt_sum' is the sum of the words that follow. */
+ * of which the last 16 bits of the third, the checksum, are 0 and computed:
+ * 'opt_sum' is the sum of the words that follow. */
 static inline void
 ipo_put_ip_header(uint8_t *ip, const uint32_t w[5], uint64_t opt_sum)
 {
-    uint32_t w2 = w[2] & 0xffff0000u;
+    uint16_t csum = ~ipo_csum_fold(opt_sum + w[0] + w[1] + w[2] + w[3] + w[4]);
 
-    w2 |= (uint16_t) ~ipo_csum_fold(opt_sum + w[0] + w[1] + w2 + w[3] + w[4]);
     ipo_put32(ip, w[0]);
     ipo_put32(ip + 4, w[1]);
-    ipo_put32(ip + 8, w2);
+    ipo_put32(ip + 8, w[2] | csum);
     ipo_put32(ip + 12, w[3]);
     ipo_put32(ip + 16, w[4]);
 }
 
-/* Fills 'opt' with the words of the option that carries 'protocol', 'src' and
- * 'dst' in 'format' as 'tx' says.  Returns how many there are. */
-static inline unsigned int
+/* Fills 'opt' with the words of the extended option that carries 'protocol',
+ * 'src' and 'dst' in 'format' as 'tx' says.  Returns their sum. */
+static inline uint64_t
 ipo_make_option(uint32_t opt[IPO_OPT_LEN_MAX / 4], enum ipo_format format,
                 const struct ipo_tx *tx, uint8_t protocol,
                 uint32_t src, uint32_t dst)
 {
+    uint64_t sum;
     unsigned int n = 1;
-
-    if (format == IPO_COMPACT) {
-        opt[0] = (uint32_t) IPO_OPT_COMPACT << 24 | IPO_OPT_LEN_COMPACT << 16
-                 | (src & 0xff) << 8 | (dst & 0xff);
-        return n;
-    }
 
     opt[0] = (uint32_t) IPO_OPT_EXTENDED << 24
              | ipo_option_len(format, tx->has_key) << 16
@@ -342,16 +357,53 @@ ipo_make_option(uint32_t opt[IPO_OPT_LEN_MAX / 4], enum ipo_format format,
              | (tx->has_key ? IPO_FLAG_KEY << 8 : 0)
              | (format == IPO_FULL ? IPO_FLAG_FULL << 8 : 0)
              | protocol;
+    sum = opt[0];
     if (tx->has_key) {
         opt[n++] = tx->key;
+        sum += tx->key;
     }
     if (format == IPO_SHORT) {
-        opt[n++] = src << 16 | (dst & 0xffff);
-    } else {
-        opt[n++] = src;
-        opt[n++] = dst;
+        opt[n] = src << 16 | (dst & 0xffff);
+        return sum + opt[n];
     }
-    return n;
+    opt[n] = src;
+    opt[n + 1] = dst;
+    return sum + src + dst;
+}
+
+/* Writes before 'ip' the outer header of a packet in 'format', its option of
+ * 'opt_len' bytes included.  'w' are the words of the inner header, which this
+ * function changes, and 'opt_sum' the sum of the words that follow it. */
+static inline void
+ipo_put_outer(uint8_t *ip, enum ipo_format format, unsigned int opt_len,
+              const struct ipo_tx *tx, uint32_t w[5], uint64_t opt_sum)
+{
+    uint32_t ttl = w[2] & 0xff000000u;
+    uint8_t protocol = w[2] >> 16;
+    uint32_t opt[IPO_OPT_LEN_MAX / 4];
+    unsigned int i;
+
+    ip -= opt_len;
+    w[0] += (opt_len / 4) << 24 | opt_len;
+    if (format == IPO_COMPACT) {
+        opt[0] = (uint32_t) IPO_OPT_COMPACT << 24 | IPO_OPT_LEN_COMPACT << 16
+                 | (w[3] & 0xff) << 8 | (w[4] & 0xff);
+        opt_sum += opt[0];
+        ipo_put32(ip + IPO_IP_HLEN_MIN, opt[0]);
+        if (!tx->native) {
+            protocol += IPO_PROTO_SHIFT;
+        }
+    } else {
+        opt_sum += ipo_make_option(opt, format, tx, protocol, w[3], w[4]);
+        for (i = 0; i < opt_len; i += 4) {
+            ipo_put32(ip + IPO_IP_HLEN_MIN + i, opt[i / 4]);
+        }
+        protocol = IPO_PROTO_EXTENDED;
+    }
+    w[2] = ttl | (uint32_t) protocol << 16;
+    w[3] = tx->src;
+    w[4] = tx->dst;
+    ipo_put_ip_header(ip, w, opt_sum);
 }
 
 /* Turns the packet at 'ip', of which 'len' bytes can be read and written, into
@@ -362,61 +414,37 @@ ipo_make_option(uint32_t opt[IPO_OPT_LEN_MAX / 4], enum ipo_format format,
 static inline int
 ipo_encap(uint8_t *ip, size_t len, const struct ipo_tx *tx)
 {
-    uint32_t w[5], opt[IPO_OPT_LEN_MAX / 4];
-    unsigned int opt_len, n, i;
+    unsigned int opt_len;
     int hlen, format, error;
-    uint8_t protocol;
     uint64_t opt_sum;
+    uint32_t w[5];
 
-    hlen = ipo_check_ip_header(ip, len, &opt_sum);
-    if (hlen < 0) {
+    hlen = ipo_read_ip_header(ip, len, w, &opt_sum);
+    if (IPO_UNLIKELY(hlen < 0)) {
         return hlen;
     }
-    if (hlen > IPO_IP_HLEN_MIN) {
+    if (IPO_UNLIKELY(hlen > IPO_IP_HLEN_MIN)) {
         error = ipo_check_inner_options(ip + IPO_IP_HLEN_MIN,
                                         hlen - IPO_IP_HLEN_MIN);
         if (error) {
             return error;
         }
     }
-
-    for (i = 0; i < 5; i++) {
-        w[i] = ipo_get32(ip + i * 4);
-    }
-    if (!(w[2] >> 24)) {
+    if (IPO_UNLIKELY(!(w[2] >> 24))) {
         return -IPO_DROP_TTL;
     }
-    protocol = w[2] >> 16;
-    format = ipo_choose_format(tx, protocol, w[3], w[4]);
-    if (format < 0) {
+    format = ipo_choose_format(tx, (uint8_t) (w[2] >> 16), w[3], w[4]);
+    if (IPO_UNLIKELY(format < 0)) {
         return format;
     }
     opt_len = ipo_option_len((enum ipo_format) format, tx->has_key);
-    if (hlen + opt_len > IPO_IP_HLEN_MAX) {
+    if (IPO_UNLIKELY(hlen + opt_len > IPO_IP_HLEN_MAX)) {
         return -IPO_DROP_NO_ROOM;
     }
-    if ((w[0] & 0xffff) + opt_len > 0xffff) {
+    if (IPO_UNLIKELY((w[0] & 0xffff) + opt_len > 0xffff)) {
         return -IPO_DROP_TOO_BIG;
     }
-
-    n = ipo_make_option(opt, (enum ipo_format) format, tx, protocol,
-                        w[3], w[4]);
-    for (i = 0; i < n; i++) {
-        opt_sum += opt[i];
-    }
-    w[0] += (opt_len / 4) << 24 | opt_len;
-    if (!tx->native || format != IPO_COMPACT) {
-        protocol = ipo_outer_protocol((enum ipo_format) format, protocol);
-    }
-    w[2] = (w[2] & 0xff000000u) | (uint32_t) protocol << 16;
-    w[3] = tx->src;
-    w[4] = tx->dst;
-
-    ip -= opt_len;
-    ipo_put_ip_header(ip, w, opt_sum);
-    for (i = 0; i < n; i++) {
-        ipo_put32(ip + IPO_IP_HLEN_MIN + i * 4, opt[i]);
-    }
+    ipo_put_outer(ip, (enum ipo_format) format, opt_len, tx, w, opt_sum);
     return (int) opt_len;
 }
 
@@ -426,48 +454,24 @@ static inline int
 ipo_parse_compact(const uint8_t *ip, unsigned int hlen, struct ipo_rx *rx)
 {
     const uint8_t *opt = ip + IPO_IP_HLEN_MIN;
+    uint32_t word;
 
-    if (hlen < IPO_IP_HLEN_MIN + IPO_OPT_LEN_COMPACT
-        || opt[0] != IPO_OPT_COMPACT) {
+    if (IPO_UNLIKELY(hlen < IPO_IP_HLEN_MIN + IPO_OPT_LEN_COMPACT
+                     || opt[0] != IPO_OPT_COMPACT)) {
         /* Fragmentation on the way copies option 40 only into the first. */
-        bool first = !((ip[6] & 0x1f) | ip[7]);
-
-        return first ? -IPO_DROP_NO_OPTION : -IPO_DROP_FRAGMENT;
+        return rx->w[1] & 0x1fff ? -IPO_DROP_FRAGMENT : -IPO_DROP_NO_OPTION;
     }
-    if (opt[1] != IPO_OPT_LEN_COMPACT) {
+    word = ipo_get32(opt);
+    if (IPO_UNLIKELY((word >> 16 & 0xff) != IPO_OPT_LEN_COMPACT)) {
         return -IPO_DROP_OPTION_LEN;
     }
     rx->format = IPO_COMPACT;
     rx->has_key = false;
     rx->key = 0;
     rx->opt_len = IPO_OPT_LEN_COMPACT;
-    rx->protocol = ip[9] - IPO_PROTO_SHIFT;
-    return 0;
-}
-
-/* Does what ipo_parse() does for a packet that may be of the native variant
- * (wire-format.md, "Native variant").  Returns -IPO_DROP_NO_OPTION if it is
- * not. */
-static inline int
-ipo_parse_native(const uint8_t *ip, size_t len, struct ipo_rx *rx)
-{
-    uint64_t opt_sum;
-    int hlen, error;
-
-    hlen = ipo_check_ip_header(ip, len, &opt_sum);
-    if (hlen < 0) {
-        return hlen;
-    }
-    if (!ipo_protocol_shifts(ip[9])) {
-        return -IPO_DROP_NO_OPTION;
-    }
-    error = ipo_parse_compact(ip, (unsigned int) hlen, rx);
-    if (error) {
-        return -IPO_DROP_NO_OPTION;
-    }
-    rx->src = ipo_get32(ip + 12);
-    rx->dst = ipo_get32(ip + 16);
-    rx->protocol = ip[9];
+    rx->inner_src = word >> 8 & 0xff;
+    rx->inner_dst = word & 0xff;
+    rx->opt_sum -= word;
     return 0;
 }
 
@@ -478,50 +482,100 @@ ipo_parse_extended(const uint8_t *ip, unsigned int hlen, struct ipo_rx *rx)
 {
     const uint8_t *opt = ip + IPO_IP_HLEN_MIN;
     unsigned int room = hlen - IPO_IP_HLEN_MIN;
+    const uint8_t *addrs;
 
-    if (!room || opt[0] != IPO_OPT_EXTENDED) {
+    if (IPO_UNLIKELY(!room || opt[0] != IPO_OPT_EXTENDED)) {
         return -IPO_DROP_NO_OPTION;
     }
-    if (opt[1] < 4 || opt[1] > room) {
+    if (IPO_UNLIKELY(opt[1] < 4 || opt[1] > room)) {
         return -IPO_DROP_OPTION_LEN;
     }
-    if (opt[2] >> 4 != IPO_VERSION || opt[2] & IPO_FLAG_RESERVED) {
+    if (IPO_UNLIKELY(opt[2] >> 4 != IPO_VERSION
+                     || opt[2] & IPO_FLAG_RESERVED)) {
         return -IPO_DROP_VERSION;
     }
     rx->format = opt[2] & IPO_FLAG_FULL ? IPO_FULL : IPO_SHORT;
     rx->has_key = (opt[2] & IPO_FLAG_KEY) != 0;
     rx->opt_len = ipo_option_len((enum ipo_format) rx->format, rx->has_key);
-    if (opt[1] != rx->opt_len) {
+    if (IPO_UNLIKELY(opt[1] != rx->opt_len)) {
         return -IPO_DROP_OPTION_LEN;
     }
     rx->key = rx->has_key ? ipo_get32(opt + 4) : 0;
     rx->protocol = opt[3];
+    addrs = opt + (rx->has_key ? 8 : 4);
+    if (rx->format == IPO_FULL) {
+        rx->inner_src = ipo_get32(addrs);
+        rx->inner_dst = ipo_get32(addrs + 4);
+    } else {
+        rx->inner_src = ipo_get32(addrs) >> 16;
+        rx->inner_dst = ipo_get32(addrs) & 0xffff;
+    }
+    rx->opt_sum -= ipo_csum_words(opt, rx->opt_len);
     return 0;
 }
 
+/* Checks the IPv4 header of the received packet at 'ip', of which 'len' bytes
+ * can be read, and reads it into '*rx'.  Returns its length in bytes. */
+static inline int
+ipo_parse_header(const uint8_t *ip, size_t len, struct ipo_rx *rx)
+{
+    uint32_t w[5];
+    int hlen;
+
+    hlen = ipo_read_ip_header(ip, len, w, &rx->opt_sum);
+    if (IPO_UNLIKELY(hlen < 0)) {
+        return hlen;
+    }
+    rx->w[0] = w[0];
+    rx->w[1] = w[1];
+    rx->w[2] = w[2];
+    rx->src = w[3];
+    rx->dst = w[4];
+    return hlen;
+}
+
 /* Checks the received packet at 'ip', of which 'len' bytes can be read, and
- * reads into '*rx' what its IPO option says.  Returns 0 if ipo_decap() can
- * follow. */
+ * reads into '*rx' what its header and its IPO option say.  Returns 0 if
+ * ipo_decap() can follow. */
 static inline int
 ipo_parse(const uint8_t *ip, size_t len, struct ipo_rx *rx)
 {
-    uint64_t opt_sum;
+    uint8_t protocol;
     int hlen;
 
-    hlen = ipo_check_ip_header(ip, len, &opt_sum);
-    if (hlen < 0) {
+    hlen = ipo_parse_header(ip, len, rx);
+    if (IPO_UNLIKELY(hlen < 0)) {
         return hlen;
     }
-    rx->src = ipo_get32(ip + 12);
-    rx->dst = ipo_get32(ip + 16);
-    if (ip[9] == IPO_PROTO_EXTENDED) {
+    protocol = rx->w[2] >> 16;
+    if (protocol == IPO_PROTO_EXTENDED) {
         return ipo_parse_extended(ip, (unsigned int) hlen, rx);
     }
-    if (ip[9] < IPO_PROTO_SHIFT + IPO_PROTO_INNER_MIN
-        || ip[9] > IPO_PROTO_SHIFT + IPO_PROTO_INNER_MAX) {
+    rx->protocol = protocol - IPO_PROTO_SHIFT;
+    if (IPO_UNLIKELY(!ipo_protocol_shifts(rx->protocol))) {
         return -IPO_DROP_PROTOCOL;
     }
     return ipo_parse_compact(ip, (unsigned int) hlen, rx);
+}
+
+/* Does what ipo_parse() does for a packet that may be of the native variant
+ * (wire-format.md, "Native variant").  Returns -IPO_DROP_NO_OPTION if it is
+ * not. */
+static inline int
+ipo_parse_native(const uint8_t *ip, size_t len, struct ipo_rx *rx)
+{
+    int hlen;
+
+    hlen = ipo_parse_header(ip, len, rx);
+    if (hlen < 0) {
+        return hlen;
+    }
+    rx->protocol = rx->w[2] >> 16;
+    if (!ipo_protocol_shifts(rx->protocol)
+        || ipo_parse_compact(ip, (unsigned int) hlen, rx)) {
+        return -IPO_DROP_NO_OPTION;
+    }
+    return 0;
 }
 
 /* Fills in the bits of '*addr' that 'format' leaves out from 'prefix'.
@@ -542,45 +596,29 @@ static inline int
 ipo_decap(uint8_t *ip, const struct ipo_rx *rx,
           const struct ipo_prefixes *prefixes)
 {
-    const uint8_t *opt = ip + IPO_IP_HLEN_MIN;
     enum ipo_format format = (enum ipo_format) rx->format;
-    const uint8_t *addrs = opt + (rx->has_key ? 8 : 4);
-    unsigned int hlen = (ip[0] & 0xf) * 4;
-    uint32_t w[5], src, dst;
+    uint32_t w[5];
 
-    if (format == IPO_FULL) {
-        src = ipo_get32(addrs);
-        dst = ipo_get32(addrs + 4);
-    } else {
-        if (!prefixes) {
+    w[0] = rx->w[0] - ((uint32_t) (rx->opt_len / 4) << 24 | rx->opt_len);
+    w[1] = rx->w[1];
+    w[2] = (rx->w[2] & 0xff000000u) | (uint32_t) rx->protocol << 16;
+    w[3] = rx->inner_src;
+    w[4] = rx->inner_dst;
+    if (format != IPO_FULL) {
+        if (IPO_UNLIKELY(!prefixes)) {
             return -IPO_DROP_PEER;
         }
-        if (!ipo_prefixes_fit(prefixes, format)) {
+        if (IPO_UNLIKELY(!ipo_prefixes_fit(prefixes, format))) {
             return -IPO_DROP_PEER_PREFIX;
         }
-        if (format == IPO_COMPACT) {
-            src = opt[2];
-            dst = opt[3];
-        } else {
-            src = (uint32_t) addrs[0] << 8 | addrs[1];
-            dst = (uint32_t) addrs[2] << 8 | addrs[3];
-        }
-        if (!ipo_expand(&src, format, prefixes->remote, prefixes->remote_mask)
-            || !ipo_expand(&dst, format, prefixes->local,
-                           prefixes->local_mask)) {
+        if (IPO_UNLIKELY(!ipo_expand(&w[3], format, prefixes->remote,
+                                     prefixes->remote_mask)
+                         || !ipo_expand(&w[4], format, prefixes->local,
+                                        prefixes->local_mask))) {
             return -IPO_DROP_PREFIX;
         }
     }
-
-    w[0] = ipo_get32(ip) - ((uint32_t) (rx->opt_len / 4) << 24 | rx->opt_len);
-    w[1] = ipo_get32(ip + 4);
-    w[2] = (ipo_get32(ip + 8) & 0xff000000u) | (uint32_t) rx->protocol << 16;
-    w[3] = src;
-    w[4] = dst;
-    ip += rx->opt_len;
-    ipo_put_ip_header(ip, w,
-                      ipo_csum_words(ip + IPO_IP_HLEN_MIN,
-                                     hlen - IPO_IP_HLEN_MIN - rx->opt_len));
+    ipo_put_ip_header(ip + rx->opt_len, w, rx->opt_sum);
     return 0;
 }
 

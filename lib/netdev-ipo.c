@@ -10,6 +10,7 @@
 #include "dpif.h"
 #include "flow.h"
 #include "if-notifier.h"
+#include "ipo-fast.h"
 #include "ipo-kernel.h"
 #include "ipo-odp.h"
 #include "ipo-options.h"
@@ -532,6 +533,9 @@ netdev_ipo_build_header(const struct netdev *netdev,
     return 0;
 }
 
+/* What a header needs before a packet at most. */
+enum { PUSH_HEADROOM = ETH_HEADER_LEN + IPO_OPT_LEN_MAX };
+
 /* Makes 'netdev' one that can push headers, but is never called:
  * netdev_ipo_push_batch() is, because it can drop packets. */
 void
@@ -540,47 +544,88 @@ netdev_ipo_push_header(OVS_COMPAT_PUSH_HEADER_PARAMS)
     OVS_NOT_REACHED();
 }
 
-/* Turns 'packet' into an IPO packet behind the Ethernet header 'eth', and
- * counts it.  Returns 0 or a negative 'enum ipo_drop'. */
+/* Turns 'packet' into an IPO packet, and counts it.  Returns the length of the
+ * option in bytes or a negative 'enum ipo_drop'. */
 static int
-push_packet(struct dp_packet *packet, const struct ipo_push *push,
-            const void *eth)
+encap_packet(struct dp_packet *packet, const struct ipo_push *push,
+             struct ipo_counters *counters)
 {
     const struct ipo_tx *tx = &push->tx;
-    int opt_len, tot_len, ihl;
-    uint8_t *ip;
+    int opt_len;
 
-    if (OVS_UNLIKELY(push->drop)) {
+    if (push->drop) {
         return -(int) push->drop;
     }
-    if (OVS_UNLIKELY(packet->packet_type != htonl(PT_IPV4))) {
+    if (packet->packet_type != htonl(PT_IPV4)) {
         return -IPO_DROP_MALFORMED;
     }
-    if (OVS_UNLIKELY(!ovs_compat_finish_offloads(packet))) {
+    if (!ovs_compat_finish_offloads(packet)) {
         return -IPO_DROP_OFFLOAD;
     }
+    dp_packet_prealloc_headroom(packet, PUSH_HEADROOM);
+    opt_len = ipo_encap(dp_packet_data(packet), dp_packet_size(packet), tx);
+    if (opt_len > 0) {
+        ipo_stats_packets(counters, IPO_SENT, opt_len / 4 - 1 - tx->has_key,
+                         tx->has_key, 1);
+    }
+    return opt_len;
+}
 
-    dp_packet_prealloc_headroom(packet, ETH_HEADER_LEN + IPO_OPT_LEN_MAX);
-    ip = dp_packet_data(packet);
-    opt_len = ipo_encap(ip, dp_packet_size(packet), tx);
-    if (OVS_UNLIKELY(opt_len < 0)) {
+/* Puts the Ethernet header in 'data' before the IPO packet at 'ip', 'tot_len'
+ * bytes with a header of 'hlen', and makes that 'packet'. */
+static inline void
+finish_push(struct dp_packet *packet, uint8_t *ip, unsigned int hlen,
+            unsigned int tot_len, const struct ovs_action_push_tnl *data)
+{
+    memcpy(ip - ETH_HEADER_LEN, data->header, ETH_HEADER_LEN);
+    dp_packet_set_data(packet, ip - ETH_HEADER_LEN);
+    dp_packet_set_size(packet, ETH_HEADER_LEN + tot_len);
+    dp_packet_reset_offsets(packet);
+    packet->packet_type = htonl(PT_ETH);
+    packet->l3_ofs = ETH_HEADER_LEN;
+    packet->l4_ofs = ETH_HEADER_LEN + hlen;
+    pkt_metadata_init(&packet->md, data->out_port);
+}
+
+/* Turns 'packet' into an IPO packet and counts it.  Returns 0 or a negative
+ * 'enum ipo_drop'. */
+static int
+push_packet(struct dp_packet *packet, const struct ipo_push *push,
+            const struct ovs_action_push_tnl *data,
+            struct ipo_counters *counters)
+{
+    int opt_len = encap_packet(packet, push, counters);
+    uint8_t *ip;
+
+    if (opt_len < 0) {
         return opt_len;
     }
-
-    ip = dp_packet_push_uninit(packet, ETH_HEADER_LEN + opt_len);
-    memcpy(ip, eth, ETH_HEADER_LEN);
-    ip += ETH_HEADER_LEN;
-    ihl = (ip[0] & 0xf) * 4;
-    tot_len = ip[2] << 8 | ip[3];
-    dp_packet_set_size(packet, ETH_HEADER_LEN + tot_len);
-
-    packet->packet_type = htonl(PT_ETH);
-    dp_packet_reset_offsets(packet);
-    packet->l3_ofs = ETH_HEADER_LEN;
-    packet->l4_ofs = ETH_HEADER_LEN + ihl;
-
-    ipo_stats_packet(IPO_SENT, opt_len / 4 - 1 - tx->has_key, tx->has_key);
+    ip = (uint8_t *) dp_packet_data(packet) - opt_len;
+    finish_push(packet, ip, (ip[0] & 0xf) * 4, ip[2] << 8 | ip[3], data);
     return 0;
+}
+
+/* Does what push_packet() does for most packets, and returns true, or returns
+ * false. */
+static inline bool
+push_fast(struct dp_packet *packet, const struct ipo_fast *fast,
+          const struct ovs_action_push_tnl *data)
+{
+    uint8_t *ip = dp_packet_data(packet);
+    unsigned int tot_len;
+
+    if (OVS_UNLIKELY(packet->packet_type != htonl(PT_IPV4)
+                     || dp_packet_headroom(packet) < PUSH_HEADROOM
+                     || !ovs_compat_finish_offloads(packet))) {
+        return false;
+    }
+    tot_len = ipo_fast_encap(ip, dp_packet_size(packet), fast);
+    if (OVS_UNLIKELY(!tot_len)) {
+        return false;
+    }
+    finish_push(packet, ip - IPO_OPT_LEN_COMPACT,
+                IPO_IP_HLEN_MIN + IPO_OPT_LEN_COMPACT, tot_len, data);
+    return true;
 }
 
 /* Turns the packets of 'batch' into IPO packets as 'data' says.  Drops and
@@ -589,81 +634,205 @@ void
 netdev_ipo_push_batch(struct dp_packet_batch *batch,
                       const struct ovs_action_push_tnl *data)
 {
-    size_t i, size = dp_packet_batch_size(batch);
-    struct dp_packet *packet;
+    struct ipo_counters *counters = ipo_counters_get();
+    struct dp_packet **in = batch->packets, **out = in;
+    struct dp_packet **end = in + dp_packet_batch_size(batch);
+    unsigned int n_slow = 0;
+    struct ipo_fast fast;
     struct ipo_push push;
 
-    ipo_push_get(data, &push);
-    DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
-        int error = push_packet(packet, &push, data->header);
+    ipo_push_get_fast(data, &fast);
+    for (; in < end; in++) {
+        struct dp_packet *packet = *in;
 
-        if (OVS_LIKELY(!error)) {
-            pkt_metadata_init(&packet->md, data->out_port);
-            ovs_compat_batch_keep(batch, packet, i);
-        } else {
-            ipo_stats_drop(IPO_SENT, -error);
-            dp_packet_delete(packet);
+        if (OVS_UNLIKELY(!push_fast(packet, &fast, data))) {
+            int error;
+
+            if (!n_slow++) {
+                ipo_push_get(data, &push);
+            }
+            error = push_packet(packet, &push, data, counters);
+            if (error) {
+                ipo_stats_drop(IPO_SENT, -error);
+                dp_packet_delete(packet);
+                continue;
+            }
         }
+        *out++ = packet;
     }
+    ipo_stats_packets(counters, IPO_SENT, IPO_COMPACT, false,
+                      batch->count - n_slow);
+    batch->count = out - batch->packets;
 }
 
-/* Turns the IPO packet in 'packet' into the inner packet, and counts it.
- * Stores what its header said in 'tnl'.  Returns 0 or a negative 'enum
+/* Turns the IPO packet at 'ip' in 'packet' into the inner packet, and counts it.
+ * Stores what its header said in '*rx'.  Returns 0 or a negative 'enum
  * ipo_drop'. */
 static int
-pop_packet(struct dp_packet *packet, struct flow_tnl *tnl)
+decap_packet(struct dp_packet *packet, uint8_t *ip, struct ipo_rx *rx,
+             struct ipo_counters *counters)
 {
-    uint8_t *ip = dp_packet_l3(packet);
     uint8_t *data = dp_packet_data(packet);
+    int error;
+
+    if (!ip) {
+        return -IPO_DROP_MALFORMED;
+    }
+    error = ipo_parse(ip, dp_packet_size(packet) - (ip - data), rx);
+    if (!error) {
+        error = ipo_decap(ip, rx, (rx->format == IPO_FULL
+                                   ? NULL : ipo_peers_find(rx->src)));
+    }
+    if (!error) {
+        ipo_stats_packets(counters, IPO_RECEIVED, rx->format, rx->has_key, 1);
+    }
+    return error;
+}
+
+/* Makes 'packet' the inner packet at 'ip', 'tot_len' bytes, that came through a
+ * tunnel from node 'src' to node 'dst'.
+ *
+ * TOS and TTL are in the inner header, and nowhere else: without them in the
+ * metadata, packets that differ only in them make one megaflow. */
+static inline void
+finish_pop(struct dp_packet *packet, uint8_t *ip, unsigned int tot_len,
+           ovs_be32 src, ovs_be32 dst)
+{
+    struct flow_tnl *tnl = &packet->md.tunnel;
+
+    dp_packet_set_data(packet, ip);
+    dp_packet_set_size(packet, tot_len);
+    dp_packet_reset_offsets(packet);
+    dp_packet_reset_offload(packet);
+    packet->packet_type = htonl(PT_IPV4);
+
+    /* As pkt_metadata_init_tnl() does, but for what nobody looks at, and in
+     * pieces that compilers do not make a slow loop of. */
+    pkt_metadata_init(&packet->md, packet->md.in_port.odp_port);
+    memset(tnl, 0, offsetof(struct flow_tnl, tun_id));
+    memset(&tnl->tun_id, 0, (offsetof(struct flow_tnl, metadata.opts)
+                             - offsetof(struct flow_tnl, tun_id)));
+    tnl->ip_src = src;
+    tnl->ip_dst = dst;
+}
+
+/* Turns 'packet' into the inner packet with its tunnel metadata, and counts it.
+ * Returns 0 or a negative 'enum ipo_drop'. */
+static int
+pop_packet(struct dp_packet *packet, struct ipo_counters *counters)
+{
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    uint8_t *ip = dp_packet_l3(packet);
     struct ipo_rx rx;
     int error;
 
-    if (OVS_UNLIKELY(!ip)) {
-        return -IPO_DROP_MALFORMED;
-    }
-    error = ipo_parse(ip, dp_packet_size(packet) - (ip - data), &rx);
-    if (OVS_UNLIKELY(error)) {
+    error = decap_packet(packet, ip, &rx, counters);
+    if (error) {
         return error;
     }
-    error = ipo_decap(ip, &rx, (rx.format == IPO_FULL
-                                ? NULL : ipo_peers_find(rx.src)));
-    if (OVS_UNLIKELY(error)) {
-        return error;
-    }
-
-    ip += rx.opt_len;
-    dp_packet_reset_packet(packet, ip - data);
-    dp_packet_set_size(packet, ip[2] << 8 | ip[3]);
-    packet->packet_type = htonl(PT_IPV4);
-
-    /* TOS and TTL are in the inner header, and nowhere else: without them in
-     * 'tnl', packets that differ only in them make one megaflow. */
-    tnl->ip_src = htonl(rx.src);
-    tnl->ip_dst = htonl(rx.dst);
+    finish_pop(packet, ip + rx.opt_len, (rx.w[0] & 0xffff) - rx.opt_len,
+               htonl(rx.src), htonl(rx.dst));
     if (rx.has_key) {
         tnl->flags |= FLOW_TNL_F_KEY;
         tnl->tun_id = htonll(rx.key);
     }
-
-    ipo_stats_packet(IPO_RECEIVED, rx.format, rx.has_key);
     return 0;
 }
 
-/* Turns the IPO packet in 'packet' into the inner packet with its tunnel
- * metadata, and returns it, or drops and counts it and returns null. */
-struct dp_packet *
-netdev_ipo_pop_header(struct dp_packet *packet)
+/* Does what pop_packet() does for most packets, and returns true, or returns
+ * false.  '*fast' is for packets like the one before. */
+static inline bool
+pop_fast(struct dp_packet *packet, struct ipo_fast *fast)
 {
-    int error;
+    uint8_t *ip = (uint8_t *) dp_packet_data(packet) + packet->l3_ofs;
+    size_t len = dp_packet_size(packet) - packet->l3_ofs;
+    unsigned int tot_len;
+    ovs_be32 src, dst;
+    uint64_t nodes;
 
-    pkt_metadata_init_tnl(&packet->md);
-    error = pop_packet(packet, &packet->md.tunnel);
-    if (OVS_UNLIKELY(error)) {
-        ipo_stats_drop(IPO_RECEIVED, -error);
-        dp_packet_delete(packet);
-        return NULL;
+    if (OVS_UNLIKELY(packet->l3_ofs == UINT16_MAX
+                     || len < IPO_IP_HLEN_MIN + IPO_OPT_LEN_COMPACT)) {
+        return false;
     }
-    return packet;
+    memcpy(&nodes, ip + 12, sizeof nodes);
+    memcpy(&src, &nodes, sizeof src);
+    memcpy(&dst, ip + 16, sizeof dst);
+    if (OVS_UNLIKELY(fast->nodes != nodes)) {
+        ipo_fast_init_rx(fast, ipo_fast_pair(ntohl(src), ntohl(dst)),
+                         ipo_peers_find(ntohl(src)));
+    }
+    tot_len = ipo_fast_decap(ip, len, fast);
+    if (OVS_UNLIKELY(!tot_len)) {
+        return false;
+    }
+    finish_pop(packet, ip + IPO_OPT_LEN_COMPACT, tot_len, src, dst);
+    return true;
+}
+
+/* For packets like the last one that this thread popped, unless the peers have
+ * changed since. */
+struct last_peer {
+    struct ipo_fast fast;
+    unsigned int generation;    /* ipo_peers_generation() before the lookup. */
+};
+DEFINE_STATIC_PER_THREAD_DATA(struct last_peer, last_peer, { .generation = 0 });
+
+/* If 'netdev' is a port of this type, turns the IPO packets of 'batch' into the
+ * inner packets with their tunnel metadata, drops and counts those that are
+ * wrong, and returns true. */
+bool
+netdev_ipo_pop_batch(const struct netdev *netdev, struct dp_packet_batch *batch)
+{
+    struct dp_packet **in = batch->packets, **out = in;
+    struct dp_packet **end = in + dp_packet_batch_size(batch);
+    unsigned int n_slow = 0, generation;
+    struct ipo_counters *counters;
+    struct last_peer *last;
+    struct ipo_fast fast;
+
+    if (netdev->netdev_class->pop_header != netdev_ipo_pop_header) {
+        return false;
+    }
+    counters = ipo_counters_get();
+    last = last_peer_get();
+    generation = ipo_peers_generation();
+    if (OVS_LIKELY(last->generation == generation)) {
+        fast = last->fast;
+    } else {
+        ipo_fast_init_none(&fast);
+        last->fast = fast;
+        last->generation = generation;
+    }
+    for (; in < end; in++) {
+        struct dp_packet *packet = *in;
+
+        if (OVS_UNLIKELY(!pop_fast(packet, &fast))) {
+            int error = pop_packet(packet, counters);
+
+            n_slow++;
+            if (error) {
+                ipo_stats_drop(IPO_RECEIVED, -error);
+                dp_packet_delete(packet);
+                continue;
+            }
+        }
+        *out++ = packet;
+    }
+    if (last->fast.nodes != fast.nodes) {
+        last->fast = fast;
+    }
+    ipo_stats_packets(counters, IPO_RECEIVED, IPO_COMPACT, false,
+                      batch->count - n_slow);
+    batch->count = out - batch->packets;
+    return true;
+}
+
+/* Makes 'netdev' one that can pop headers, but is never called:
+ * netdev_ipo_pop_batch() is. */
+struct dp_packet *
+netdev_ipo_pop_header(struct dp_packet *packet OVS_UNUSED)
+{
+    OVS_NOT_REACHED();
 }
 
 /* Translation of what follows a push. */

@@ -56,6 +56,7 @@ int netdev_ipo_build_header(const struct netdev *,
 void netdev_ipo_push_header(OVS_COMPAT_PUSH_HEADER_PARAMS);
 void netdev_ipo_push_batch(struct dp_packet_batch *,
                            const struct ovs_action_push_tnl *);
+bool netdev_ipo_pop_batch(const struct netdev *, struct dp_packet_batch *);
 struct dp_packet *netdev_ipo_pop_header(struct dp_packet *);
 
 /* Translation of what follows a push. */

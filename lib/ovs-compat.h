@@ -50,17 +50,4 @@ ovs_compat_finish_offloads(struct dp_packet *packet)
     return true;
 }
 
-/* Inside DP_PACKET_BATCH_REFILL_FOR_EACH, keeps 'packet', the one at 'i', in
- * 'batch'. */
-static inline void
-ovs_compat_batch_keep(struct dp_packet_batch *batch, struct dp_packet *packet,
-                      size_t i OVS_UNUSED)
-{
-#if IPO_OVS_VERSION >= 40000
-    dp_packet_batch_add(batch, packet);
-#else
-    dp_packet_batch_refill(batch, packet, i);
-#endif
-}
-
 #endif /* ovs-compat.h */

@@ -7,6 +7,7 @@
  * 'ref_': byte by byte, from the description of the wire format.  They share
  * no code with the header under test. */
 
+#include "ipo-fast.h"
 #include "ipo-wire.h"
 
 #include <inttypes.h>
@@ -481,6 +482,69 @@ check_outcome(const char *what, int retval, uint32_t why)
     counts[retval < 0 ? -retval : 0]++;
 }
 
+/* Checks that ipo_fast_encap() makes 'expected' of 'inner' if 'takes', and
+ * nothing otherwise. */
+static void
+test_fast_encap(const struct config *c, const uint8_t *inner, size_t len,
+                bool takes, const uint8_t *expected)
+{
+    size_t outer_len = len + IPO_OPT_LEN_COMPACT;
+    uint8_t *buf = xalloc(outer_len);
+    unsigned int tot_len;
+    struct ipo_fast fast;
+    struct ipo_tx tx;
+
+    config_to_tx(c, &tx);
+    ipo_fast_init_tx(&fast, &tx);
+    memcpy(buf + IPO_OPT_LEN_COMPACT, inner, len);
+    tot_len = ipo_fast_encap(buf + IPO_OPT_LEN_COMPACT, len, &fast);
+    if (!tot_len != !takes) {
+        fail("fast encap: packet is %staken", takes ? "not " : "");
+    }
+    if (!takes) {
+        check_equal("fast encap: packet not taken", buf + IPO_OPT_LEN_COMPACT,
+                    inner, len);
+    } else {
+        check_equal("fast encap", buf, expected, outer_len);
+        if (tot_len != (unsigned int) (expected[2] << 8 | expected[3])) {
+            fail("fast encap: length is %u", tot_len);
+        }
+    }
+    free(buf);
+}
+
+/* Likewise for ipo_fast_decap(). */
+static void
+test_fast_decap(const struct config *c, const uint8_t *outer, size_t len,
+                bool takes, const uint8_t *expected)
+{
+    uint8_t *buf = xalloc(len);
+    struct ipo_prefixes p;
+    unsigned int tot_len;
+    struct ipo_fast fast;
+    uint64_t nodes = 0;
+
+    memcpy(buf, outer, len);
+    if (len >= IPO_IP_HLEN_MIN) {
+        nodes = ipo_fast_pair(ipo_get32(outer + 12), ipo_get32(outer + 16));
+    }
+    ipo_fast_init_rx(&fast, nodes, config_prefixes(c, true, &p));
+    tot_len = ipo_fast_decap(buf, len, &fast);
+    if (!tot_len != !takes) {
+        fail("fast decap: packet is %staken", takes ? "not " : "");
+    }
+    if (!takes) {
+        check_equal("fast decap: packet not taken", buf, outer, len);
+    } else {
+        check_equal("fast decap", buf + IPO_OPT_LEN_COMPACT, expected,
+                    len - IPO_OPT_LEN_COMPACT);
+        if (tot_len != (unsigned int) (expected[2] << 8 | expected[3])) {
+            fail("fast decap: length is %u", tot_len);
+        }
+    }
+    free(buf);
+}
+
 /* Sends the 'len' bytes at 'inner' as 'c' says and compares with the
  * reference.  The packet is at the end of a buffer of just its size.  Returns
  * the reason if it is dropped.  Otherwise returns 0 and, with 'out' nonnull,
@@ -502,6 +566,9 @@ test_encap(const struct config *c, const uint8_t *inner, size_t len,
     why = ref_encap(c, inner, len, expected, &expected_len, &fmt);
     retval = ipo_encap(buf + HEADROOM, len, &tx);
     check_outcome("encap", retval, why);
+    test_fast_encap(c, inner, len,
+                    retval >= 0 && fmt == IPO_COMPACT && inner[0] == 0x45,
+                    expected);
     if (retval < 0) {
         check_equal("encap: packet after drop", buf + HEADROOM, inner, len);
         for (size_t i = 0; i < HEADROOM; i++) {
@@ -611,6 +678,9 @@ test_decap(const struct config *c, const uint8_t *outer, size_t len,
         }
     }
     check_outcome("decap", retval, why);
+    test_fast_decap(c, outer, len,
+                    !retval && rx.format == IPO_COMPACT && outer[0] == 0x46,
+                    expected);
     if (retval < 0) {
         check_equal("decap: packet after drop", buf, outer, len);
     } else {

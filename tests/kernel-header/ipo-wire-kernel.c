@@ -25,7 +25,7 @@ int ipo_wire_kernel(u8 *ip, size_t len, unsigned int plen, struct ipo_tx *tx,
 	tx->prefixes.remote_mask = ipo_format_mask(IPO_SHORT);
 	tx->formats = ipo_formats_auto(prefixes, tx->has_key);
 
-	ret = ipo_check_ip_header(ip, len, &sum);
+	ret = ipo_read_ip_header(ip, len, header, &sum);
 	if (ret < 0)
 		goto drop;
 	ret = ipo_check_inner_options(ip + IPO_IP_HLEN_MIN,
