@@ -78,6 +78,13 @@ bool netdev_ipo_nw_proto(uint8_t type_nw_proto, const struct in6_addr *,
                          unsigned int i, uint8_t *nw_proto);
 void netdev_ipo_tnl_port_match(uint8_t nw_proto, struct flow_wildcards *);
 
+/* Returns whether a packet with these fields may be an IPO packet. */
+static inline bool
+netdev_ipo_may_receive(ovs_be16 dl_type, uint8_t nw_proto)
+{
+    return nw_proto >= NETDEV_IPO_NW_PROTO && dl_type == htons(0x0800);
+}
+
 /* Executes the next statement with NW_PROTO, a variable, set to one protocol
  * after the other under which a port whose type has NW_PROTO receives at ADDR.
  * That is NW_PROTO itself for all types but ipo. */
