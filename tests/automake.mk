@@ -16,6 +16,10 @@ check-ovs: $(ovs_built)
 ##   make check-vm TESTSUITEFLAGS='-j2'
 ##   make check-vm-6.12                          (one kernel only)
 ##   make check-kbuild-sid
+##
+## Benchmarks.
+##
+##   make bench BENCH_FLAGS=--quick              (root)
 
 check_PROGRAMS = tests/test-ipo-wire
 tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
@@ -76,10 +80,20 @@ kmod_testsuite_files = \
 bench_files = \
 	tests/bench/aims \
 	tests/bench/aims.py \
+	tests/bench/growth \
+	tests/bench/lib.sh \
 	tests/bench/plots.py \
+	tests/bench/port.c \
+	tests/bench/push-pop.c \
 	tests/bench/report \
+	tests/bench/run \
 	tests/bench/samples.py \
-	tests/bench/tables.py
+	tests/bench/set-options.py \
+	tests/bench/tables.py \
+	tests/bench/traffic.c \
+	tests/bench/traffic.h \
+	tests/bench/userspace \
+	tests/bench/wire
 
 vm_files = \
 	tests/vm/fetch \
@@ -181,10 +195,49 @@ check-kbuild-sid:
 	$(SHELL) $(srcdir)/tests/kbuild-sid
 .PHONY: check-kbuild-sid
 
+# Benchmarks.  The programs are made of Open vSwitch's objects, as it was
+# configured.
+bench_compile = $(CC) -Iovs -Iovs/include -Iovs/lib -I$(srcdir)/tests/bench \
+	$(DEFS) $(CPPFLAGS) -Wall $(CFLAGS) -c -o $@
+bench_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(CC) \
+	$(CFLAGS) $(LDFLAGS) -o $@
+bench_vswitchd_objects = \
+	ovs/vswitchd/bridge.o \
+	ovs/vswitchd/ovs-vswitchd.o \
+	ovs/vswitchd/system-stats.o
+
+tests/bench/port.o: tests/bench/port.c tests/bench/traffic.h $(ovs_built)
+	@$(MKDIR_P) tests/bench
+	$(AM_V_CC)$(bench_compile) $(srcdir)/tests/bench/port.c
+tests/bench/push-pop.o: tests/bench/push-pop.c tests/bench/traffic.h \
+		$(ovs_built)
+	@$(MKDIR_P) tests/bench
+	$(AM_V_CC)$(bench_compile) $(srcdir)/tests/bench/push-pop.c
+tests/bench/traffic.o: tests/bench/traffic.c tests/bench/traffic.h \
+		$(ovs_built)
+	@$(MKDIR_P) tests/bench
+	$(AM_V_CC)$(bench_compile) $(srcdir)/tests/bench/traffic.c
+
+tests/bench/push-pop: tests/bench/push-pop.o tests/bench/traffic.o
+	$(bench_link) tests/bench/push-pop.o tests/bench/traffic.o \
+	    ovs/lib/libopenvswitch.la
+tests/bench/vswitchd: tests/bench/port.o tests/bench/traffic.o
+	$(bench_link) tests/bench/port.o tests/bench/traffic.o \
+	    $(bench_vswitchd_objects) ovs/ofproto/libofproto.la \
+	    ovs/lib/libsflow.la ovs/lib/libopenvswitch.la
+
+# make bench BENCH_FLAGS=--quick
+bench: all
+	$(SHELL) $(srcdir)/build-aux/install-deps bench
+	+$(MAKE) tests/bench/push-pop tests/bench/vswitchd
+	$(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
+.PHONY: bench
+
 clean-local: clean-tests
 clean-tests:
 	@test ! -f tests/testsuite || \
 	  $(SHELL) tests/testsuite -C tests --clean >/dev/null 2>&1 || :
-	rm -rf tests/*testsuite.dir tests/vm.dir
+	rm -rf tests/*testsuite.dir tests/vm.dir bench
+	rm -f tests/bench/*.o tests/bench/push-pop tests/bench/vswitchd
 	rm -f tests/*testsuite.log
 .PHONY: clean-tests

@@ -44,7 +44,9 @@ def block_format(block):
 def lacking(block):
     """Return what is needed for ratios and not in the block.
 
-    What grows is compared with itself, and needs no other tunnel."""
+    What grows is compared with itself, and needs no other tunnel.  Without a
+    tunnel there is nothing to push."""
     if block.bench.startswith("growth-") or not set(PORTS) & set(block.values):
         return []
-    return [tunnel for tunnel in NEEDED if tunnel not in block.values]
+    return [tunnel for tunnel in NEEDED if tunnel not in block.values
+            and not (block.bench == "push-pop" and tunnel == "plain")]
