@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "util.h"
 
@@ -211,6 +212,9 @@ parse_peers(struct parser *p, const char *value)
         }
     }
     free(copy);
+    if (list->n) {
+        list->peers = xrealloc(list->peers, list->n * sizeof *list->peers);
+    }
     return error ? error : check_peers_unique(list);
 }
 
@@ -247,7 +251,8 @@ parse_option(struct parser *p, const char *name, const char *value)
             free(reason);
             if (op->tunnel) {
                 smap_replace(p->tunnel_args, name, value);
-            } else if (!strncmp(name, "ipo_", 4)) {
+            } else if (op->parse != parse_peers
+                       && !strncmp(name, "ipo_", 4)) {
                 smap_replace(&p->options->ipo_args, name, value);
             }
             return error;
@@ -370,6 +375,31 @@ ipo_options_parse(const struct smap *args, struct ipo_options **optionsp,
     }
     *optionsp = p.options;
     return error;
+}
+
+/* Adds to 'args' the options named "ipo_*" that 'options' come from. */
+void
+ipo_options_get_args(const struct ipo_options *options, struct smap *args)
+{
+    const struct ipo_peer_list *list = &options->peers;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, &options->ipo_args) {
+        smap_add(args, node->key, node->value);
+    }
+    if (!list->n || smap_get(args, "ipo_remote_prefix")) {
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const struct ipo_peer *peer = &list->peers[i];
+
+        ds_put_format(&ds, "%s"IP_FMT"="IP_FMT"/%u", i ? "," : "",
+                      IP_ARGS(htonl(peer->node)),
+                      IP_ARGS(htonl(peer->prefixes.remote)),
+                      count_1bits(peer->prefixes.remote_mask));
+    }
+    smap_add_nocopy(args, xstrdup("ipo_peers"), ds_steal_cstr(&ds));
 }
 
 /* Frees 'options', which may be null. */

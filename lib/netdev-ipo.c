@@ -178,7 +178,8 @@ commit_options(struct netdev *netdev, struct ipo_options *new,
                netdev_set_config_func *set_tunnel_config)
 {
     const struct ipo_options *old = get_options(netdev);
-    bool changed = !old || !smap_equal(&old->ipo_args, &new->ipo_args);
+    bool changed = (!old || !smap_equal(&old->ipo_args, &new->ipo_args)
+                    || !lists_equal(&old->peers, &new->peers));
     char *error;
 
     ovs_mutex_lock(&mutex);
@@ -248,12 +249,9 @@ netdev_ipo_get_config(const struct netdev *netdev, struct smap *args,
                       netdev_get_config_func *get_tunnel_config)
 {
     const struct ipo_options *options = get_options(netdev);
-    const struct smap_node *node;
 
     if (options) {
-        SMAP_FOR_EACH (node, &options->ipo_args) {
-            smap_add(args, node->key, node->value);
-        }
+        ipo_options_get_args(options, args);
     }
     return get_tunnel_config(netdev, args);
 }

@@ -198,7 +198,7 @@ check-kbuild-sid:
 # Benchmarks.  The programs are made of Open vSwitch's objects, as it was
 # configured.
 bench_compile = $(CC) -Iovs -Iovs/include -Iovs/lib -I$(srcdir)/tests/bench \
-	$(DEFS) $(CPPFLAGS) -Wall $(CFLAGS) -c -o $@
+	$(CPPFLAGS) -Wall $(CFLAGS) -c -o $@
 bench_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(CC) \
 	$(CFLAGS) $(LDFLAGS) -o $@
 bench_vswitchd_objects = \

@@ -15,11 +15,14 @@
  *       PORT receives COUNT packets in batches of BATCH.  Waits for the end and
  *       prints how many packets all ports sent meanwhile, and in how many
  *       nanoseconds.  Under callgrind, leaves a profile called "NAME COUNT" of
- *       the thread that did this. */
+ *       the thread that did this.
+ *   bench/heap
+ *       Prints how many bytes of memory are allocated. */
 
 #include <config.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -484,6 +487,17 @@ bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
     netdev_close(&port->up);
 }
 
+static void
+bench_heap(struct unixctl_conn *conn, int argc OVS_UNUSED,
+           const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    struct mallinfo2 info = mallinfo2();
+    char *reply = xasprintf("%"PRIuSIZE, info.uordblks + info.hblkhd);
+
+    unixctl_command_reply(conn, reply);
+    free(reply);
+}
+
 /* Before main(), which this file has none of: it is linked to ovs-vswitchd's. */
 static void __attribute__((constructor))
 bench_register(void)
@@ -496,4 +510,5 @@ bench_register(void)
     unixctl_command_register("bench/turn", "from to", 2, 2, bench_turn, NULL);
     unixctl_command_register("bench/run", "port count batch [name]", 3, 4,
                              bench_run, NULL);
+    unixctl_command_register("bench/heap", "", 0, 0, bench_heap, NULL);
 }
