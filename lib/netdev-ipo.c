@@ -604,12 +604,14 @@ push_packet(struct dp_packet *packet, const struct ipo_push *push,
 }
 
 /* Does what push_packet() does for most packets, and returns true, or returns
- * false. */
-static inline bool
-push_fast(struct dp_packet *packet, const struct ipo_fast *fast,
+ * false.  Does not count.  'compact' says what '*fast' is for. */
+static inline bool ALWAYS_INLINE
+push_fast(struct dp_packet *packet, const struct ipo_fast *fast, bool compact,
           const struct ovs_action_push_tnl *data)
 {
+    unsigned int opt_len = compact ? IPO_OPT_LEN_COMPACT : fast->opt_len;
     uint8_t *ip = dp_packet_data(packet);
+    size_t len = dp_packet_size(packet);
     unsigned int tot_len;
 
     if (OVS_UNLIKELY(packet->packet_type != htonl(PT_IPV4)
@@ -617,33 +619,31 @@ push_fast(struct dp_packet *packet, const struct ipo_fast *fast,
                      || !ovs_compat_finish_offloads(packet))) {
         return false;
     }
-    tot_len = ipo_fast_encap(ip, dp_packet_size(packet), fast);
+    tot_len = (compact ? ipo_fast_encap(ip, len, fast)
+                       : ipo_fast_encap_ext(ip, len, fast));
     if (OVS_UNLIKELY(!tot_len)) {
         return false;
     }
-    finish_push(packet, ip - IPO_OPT_LEN_COMPACT,
-                IPO_IP_HLEN_MIN + IPO_OPT_LEN_COMPACT, tot_len, data);
+    finish_push(packet, ip - opt_len, IPO_IP_HLEN_MIN + opt_len, tot_len, data);
     return true;
 }
 
-/* Turns the packets of 'batch' into IPO packets as 'data' says.  Drops and
- * counts those that cannot be. */
-void
-netdev_ipo_push_batch(struct dp_packet_batch *batch,
-                      const struct ovs_action_push_tnl *data)
+/* Does what netdev_ipo_push_batch() does.  Compiled once for each value of
+ * 'compact', which says what '*fast' is for. */
+static inline void ALWAYS_INLINE
+push_batch(struct dp_packet_batch *batch, const struct ipo_fast *fast,
+           bool compact, const struct ovs_action_push_tnl *data)
 {
     struct ipo_counters *counters = ipo_counters_get();
     struct dp_packet **in = batch->packets, **out = in;
     struct dp_packet **end = in + dp_packet_batch_size(batch);
     unsigned int n_slow = 0;
-    struct ipo_fast fast;
     struct ipo_push push;
 
-    ipo_push_get_fast(data, &fast);
     for (; in < end; in++) {
         struct dp_packet *packet = *in;
 
-        if (OVS_UNLIKELY(!push_fast(packet, &fast, data))) {
+        if (OVS_UNLIKELY(!push_fast(packet, fast, compact, data))) {
             int error;
 
             if (!n_slow++) {
@@ -658,9 +658,28 @@ netdev_ipo_push_batch(struct dp_packet_batch *batch,
         }
         *out++ = packet;
     }
-    ipo_stats_packets(counters, IPO_SENT, IPO_COMPACT, false,
-                      batch->count - n_slow);
+    ipo_stats_packets(counters, IPO_SENT,
+                      (compact ? IPO_COMPACT
+                       : fast->opt & IPO_FLAG_FULL << 8 ? IPO_FULL
+                       : IPO_SHORT),
+                      !compact && fast->has_key, batch->count - n_slow);
     batch->count = out - batch->packets;
+}
+
+/* Turns the packets of 'batch' into IPO packets as 'data' says.  Drops and
+ * counts those that cannot be. */
+void
+netdev_ipo_push_batch(struct dp_packet_batch *batch,
+                      const struct ovs_action_push_tnl *data)
+{
+    struct ipo_fast fast;
+
+    ipo_push_get_fast(data, &fast);
+    if (fast.opt) {
+        push_batch(batch, &fast, false, data);
+    } else {
+        push_batch(batch, &fast, true, data);
+    }
 }
 
 /* Turns the IPO packet at 'ip' in 'packet' into the inner packet, and counts it.
@@ -737,9 +756,45 @@ pop_packet(struct dp_packet *packet, struct ipo_counters *counters)
     return 0;
 }
 
-/* Does what pop_packet() does for most packets, and returns true, or returns
- * false.  '*fast' is for packets like the one before. */
-static inline bool
+/* Does what pop_packet() does for most packets in short and full format, and
+ * returns true, or returns false.  '*fast' is for packets like this. */
+static bool
+pop_fast_ext(struct dp_packet *packet, const struct ipo_fast *fast,
+             struct ipo_counters *counters)
+{
+    size_t len = dp_packet_size(packet) - packet->l3_ofs;
+    struct flow_tnl *tnl = &packet->md.tunnel;
+    uint8_t *ip = dp_packet_l3(packet);
+    unsigned int tot_len;
+    ovs_be32 src, dst;
+    uint32_t opt, key;
+    bool has_key;
+
+    if (!ip || len < IPO_IP_HLEN_MIN) {
+        return false;
+    }
+    memcpy(&src, ip + 12, sizeof src);
+    memcpy(&dst, ip + 16, sizeof dst);
+    tot_len = ipo_fast_decap_ext(ip, len, fast, &opt, &key);
+    if (!tot_len) {
+        return false;
+    }
+    finish_pop(packet, ip + IPO_FAST_OPT_LEN(opt), tot_len, src, dst);
+    has_key = (opt & IPO_FLAG_KEY << 8) != 0;
+    if (has_key) {
+        tnl->flags |= FLOW_TNL_F_KEY;
+        tnl->tun_id = htonll(key);
+    }
+    ipo_stats_packets(counters, IPO_RECEIVED,
+                      opt & IPO_FLAG_FULL << 8 ? IPO_FULL : IPO_SHORT,
+                      has_key, 1);
+    return true;
+}
+
+/* Does what pop_packet() does for most packets in compact format but for
+ * counting, and returns true, or returns false.  '*fast' is for packets like the
+ * one before, and for packets like this one after that. */
+static inline bool ALWAYS_INLINE
 pop_fast(struct dp_packet *packet, struct ipo_fast *fast)
 {
     uint8_t *ip = (uint8_t *) dp_packet_data(packet) + packet->l3_ofs;
@@ -783,7 +838,7 @@ netdev_ipo_pop_batch(const struct netdev *netdev, struct dp_packet_batch *batch)
 {
     struct dp_packet **in = batch->packets, **out = in;
     struct dp_packet **end = in + dp_packet_batch_size(batch);
-    unsigned int n_slow = 0, generation;
+    unsigned int n_other = 0, generation;
     struct ipo_counters *counters;
     struct last_peer *last;
     struct ipo_fast fast;
@@ -805,13 +860,15 @@ netdev_ipo_pop_batch(const struct netdev *netdev, struct dp_packet_batch *batch)
         struct dp_packet *packet = *in;
 
         if (OVS_UNLIKELY(!pop_fast(packet, &fast))) {
-            int error = pop_packet(packet, counters);
+            n_other++;
+            if (!pop_fast_ext(packet, &fast, counters)) {
+                int error = pop_packet(packet, counters);
 
-            n_slow++;
-            if (error) {
-                ipo_stats_drop(IPO_RECEIVED, -error);
-                dp_packet_delete(packet);
-                continue;
+                if (error) {
+                    ipo_stats_drop(IPO_RECEIVED, -error);
+                    dp_packet_delete(packet);
+                    continue;
+                }
             }
         }
         *out++ = packet;
@@ -820,7 +877,7 @@ netdev_ipo_pop_batch(const struct netdev *netdev, struct dp_packet_batch *batch)
         last->fast = fast;
     }
     ipo_stats_packets(counters, IPO_RECEIVED, IPO_COMPACT, false,
-                      batch->count - n_slow);
+                      batch->count - n_other);
     batch->count = out - batch->packets;
     return true;
 }

@@ -482,30 +482,38 @@ check_outcome(const char *what, int retval, uint32_t why)
     counts[retval < 0 ? -retval : 0]++;
 }
 
-/* Checks that ipo_fast_encap() makes 'expected' of 'inner' if 'takes', and
- * nothing otherwise. */
+/* Checks that sending fast makes 'expected' of 'inner', in format 'fmt', or -1
+ * for none, or does nothing if that format is not the one to prepare for. */
 static void
 test_fast_encap(const struct config *c, const uint8_t *inner, size_t len,
-                bool takes, const uint8_t *expected)
+                int fmt, const uint8_t *expected)
 {
-    size_t outer_len = len + IPO_OPT_LEN_COMPACT;
-    uint8_t *buf = xalloc(outer_len);
+    uint8_t *buf = xalloc(IPO_OPT_LEN_MAX + len);
+    uint8_t *ip = buf + IPO_OPT_LEN_MAX;
     unsigned int tot_len;
     struct ipo_fast fast;
     struct ipo_tx tx;
+    int smallest = 0;
+    bool takes;
 
     config_to_tx(c, &tx);
     ipo_fast_init_tx(&fast, &tx);
-    memcpy(buf + IPO_OPT_LEN_COMPACT, inner, len);
-    tot_len = ipo_fast_encap(buf + IPO_OPT_LEN_COMPACT, len, &fast);
+    while (smallest < IPO_N_FORMATS && !(tx.formats & 1u << smallest)) {
+        smallest++;
+    }
+    takes = fmt >= 0 && fmt == smallest && inner[0] == 0x45;
+
+    memcpy(ip, inner, len);
+    tot_len = (fast.opt ? ipo_fast_encap_ext(ip, len, &fast)
+                        : ipo_fast_encap(ip, len, &fast));
     if (!tot_len != !takes) {
         fail("fast encap: packet is %staken", takes ? "not " : "");
     }
     if (!takes) {
-        check_equal("fast encap: packet not taken", buf + IPO_OPT_LEN_COMPACT,
-                    inner, len);
+        check_equal("fast encap: packet not taken", ip, inner, len);
     } else {
-        check_equal("fast encap", buf, expected, outer_len);
+        check_equal("fast encap", ip - fast.opt_len, expected,
+                    len + fast.opt_len);
         if (tot_len != (unsigned int) (expected[2] << 8 | expected[3])) {
             fail("fast encap: length is %u", tot_len);
         }
@@ -513,16 +521,19 @@ test_fast_encap(const struct config *c, const uint8_t *inner, size_t len,
     free(buf);
 }
 
-/* Likewise for ipo_fast_decap(). */
+/* Likewise for receiving: 'rx' is what the packet's option says if it is to be
+ * taken, and null otherwise. */
 static void
 test_fast_decap(const struct config *c, const uint8_t *outer, size_t len,
-                bool takes, const uint8_t *expected)
+                const struct ipo_rx *rx, const uint8_t *expected)
 {
+    bool takes = rx && outer[0] == 0x45 + rx->opt_len / 4;
     uint8_t *buf = xalloc(len);
     struct ipo_prefixes p;
     unsigned int tot_len;
     struct ipo_fast fast;
     uint64_t nodes = 0;
+    uint32_t opt = 0, key = 0;
 
     memcpy(buf, outer, len);
     if (len >= IPO_IP_HLEN_MIN) {
@@ -530,16 +541,24 @@ test_fast_decap(const struct config *c, const uint8_t *outer, size_t len,
     }
     ipo_fast_init_rx(&fast, nodes, config_prefixes(c, true, &p));
     tot_len = ipo_fast_decap(buf, len, &fast);
+    if (!tot_len) {
+        tot_len = ipo_fast_decap_ext(buf, len, &fast, &opt, &key);
+    }
     if (!tot_len != !takes) {
         fail("fast decap: packet is %staken", takes ? "not " : "");
     }
     if (!takes) {
         check_equal("fast decap: packet not taken", buf, outer, len);
     } else {
-        check_equal("fast decap", buf + IPO_OPT_LEN_COMPACT, expected,
-                    len - IPO_OPT_LEN_COMPACT);
+        check_equal("fast decap", buf + rx->opt_len, expected,
+                    len - rx->opt_len);
         if (tot_len != (unsigned int) (expected[2] << 8 | expected[3])) {
             fail("fast decap: length is %u", tot_len);
+        }
+        if (opt && (IPO_FAST_OPT_LEN(opt) != rx->opt_len
+                    || rx->has_key != !!(opt & IPO_FLAG_KEY << 8)
+                    || rx->key != key)) {
+            fail("fast decap: option is %"PRIx32, opt);
         }
     }
     free(buf);
@@ -566,9 +585,7 @@ test_encap(const struct config *c, const uint8_t *inner, size_t len,
     why = ref_encap(c, inner, len, expected, &expected_len, &fmt);
     retval = ipo_encap(buf + HEADROOM, len, &tx);
     check_outcome("encap", retval, why);
-    test_fast_encap(c, inner, len,
-                    retval >= 0 && fmt == IPO_COMPACT && inner[0] == 0x45,
-                    expected);
+    test_fast_encap(c, inner, len, retval < 0 ? -1 : fmt, expected);
     if (retval < 0) {
         check_equal("encap: packet after drop", buf + HEADROOM, inner, len);
         for (size_t i = 0; i < HEADROOM; i++) {
@@ -678,9 +695,7 @@ test_decap(const struct config *c, const uint8_t *outer, size_t len,
         }
     }
     check_outcome("decap", retval, why);
-    test_fast_decap(c, outer, len,
-                    !retval && rx.format == IPO_COMPACT && outer[0] == 0x46,
-                    expected);
+    test_fast_decap(c, outer, len, retval ? NULL : &rx, expected);
     if (retval < 0) {
         check_equal("decap: packet after drop", buf, outer, len);
     } else {
