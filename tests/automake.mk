@@ -81,6 +81,8 @@ bench_files = \
 	tests/bench/aims \
 	tests/bench/aims.py \
 	tests/bench/growth \
+	tests/bench/kernel \
+	tests/bench/kernel-guest \
 	tests/bench/lib.sh \
 	tests/bench/plots.py \
 	tests/bench/port.c \
@@ -94,6 +96,12 @@ bench_files = \
 	tests/bench/traffic.h \
 	tests/bench/userspace \
 	tests/bench/wire
+
+# What tests/bench/kernel needs in its guest.
+EXTRA_PROGRAMS = tests/bench/sockets
+tests_bench_sockets_SOURCES = tests/bench/sockets.c
+tests_bench_sockets_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
+CLEANFILES += tests/bench/sockets
 
 vm_files = \
 	tests/vm/fetch \
@@ -229,7 +237,7 @@ tests/bench/vswitchd: tests/bench/port.o tests/bench/traffic.o
 # make bench BENCH_FLAGS=--quick
 bench: all
 	$(SHELL) $(srcdir)/build-aux/install-deps bench
-	+$(MAKE) tests/bench/push-pop tests/bench/vswitchd
+	+$(MAKE) tests/bench/push-pop tests/bench/sockets tests/bench/vswitchd
 	$(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
 .PHONY: bench
 
