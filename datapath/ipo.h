@@ -20,6 +20,7 @@
 #ifndef IPO_DATAPATH_H
 #define IPO_DATAPATH_H
 
+#include <linux/hash.h>
 #include <linux/netdevice.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
@@ -293,6 +294,22 @@ static inline bool ipo_is_native(const struct iphdr *iph)
 	return iph->ihl > 5 && opt[0] == IPO_OPT_COMPACT &&
 	       opt[1] == IPO_OPT_LEN_COMPACT &&
 	       ipo_protocol_shifts(iph->protocol);
+}
+
+/**
+ * ipo_rehash() - turn the hash of an inner packet into the outer packet's, or back
+ * @skb: a packet
+ *
+ * A hash of the inner packet's flow is one of the outer packet's, too, and need
+ * not be made again.  But Open vSwitch caches by it which mask a packet has
+ * matched, and those of the two would drive each other out.
+ */
+static inline void ipo_rehash(struct sk_buff *skb)
+{
+	if (skb->l4_hash)
+		skb->hash ^= GOLDEN_RATIO_32;
+	else
+		skb_clear_hash(skb);
 }
 
 #endif /* IPO_DATAPATH_H */

@@ -41,7 +41,7 @@ void ipo_deliver(struct ipo_dev *ipo, struct sk_buff *skb,
 		}
 	}
 	skb_scrub_packet(skb, !net_eq(ipo->net, dev_net(ipo->dev)));
-	skb_clear_hash(skb);
+	ipo_rehash(skb);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	skb_reset_mac_header(skb);
 	skb_reset_mac_len(skb);

@@ -182,7 +182,7 @@ static void encapsulate(const struct ipo_send *s, struct sk_buff *skb)
 	 */
 	if (ip_is_fragment(ip_hdr(skb)) || ipo_is_native(ip_hdr(skb)))
 		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
-	skb_clear_hash_if_not_l4(skb);
+	ipo_rehash(skb);
 	skb_dst_set(skb, dst_clone(&s->rt->dst));
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 
