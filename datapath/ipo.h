@@ -82,11 +82,14 @@ struct ipo_peer {
 	bool prefixes_from_netlink;	/* Else from routes, if any. */
 	bool has_proto_mode;
 	u8 proto_mode;			/* enum ipo_proto_mode. */
-	struct ipo_prefixes prefixes;
-	struct list_head nexthops;	/* struct ipo_nexthop; device's lock. */
 	unsigned int n_nexthops;	/* Written under the device's lock. */
+	struct ipo_prefixes prefixes;
+	union {
+		/* struct ipo_nexthop; device's lock.  Empty in the end. */
+		struct list_head nexthops;
+		struct rcu_head rcu;
+	};
 	struct dst_cache dst_cache;	/* Not of external devices. */
-	struct rcu_head rcu;
 };
 
 /* The prefix of a device's own address. */
