@@ -4,14 +4,17 @@
  *
  *     sockets udp FROM TO ADDR SIZE COUNT   datagrams with SIZE bytes of data
  *     sockets tcp FROM TO ADDR BYTES        one stream
- *     sockets rr  FROM TO ADDR COUNT        a byte there and a byte back, by TCP
+ *     sockets rr  FROM TO ADDR COUNT        a byte there and a byte back, by UDP
  *
  * FROM and TO are files of network namespaces, ADDR an address of TO.
  *
  * One process has the sockets of both sides, and sends no more than fits into
  * them before it receives: nothing is lost, nobody waits, and what is measured
  * is the way between the sockets and the system calls at its ends.
- */
+ *
+ * 'rr' is not by TCP, which keeps a copy of what it sends.  Between namespaces
+ * the receiver gets that very packet, and Linux does more for one that is
+ * shared, which one from a NIC is not. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -19,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -95,8 +97,6 @@ open_sockets(const char *from_ns, const char *to_ns, const char *addr,
             err(1, "accept");
         }
         close(listener);
-        setsockopt(from, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        setsockopt(to, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     }
     set_patience(to);
 }
@@ -159,6 +159,21 @@ run_tcp(long total)
     }
 }
 
+/* Makes 'to' answer who sent to it. */
+static void
+connect_back(void)
+{
+    struct sockaddr_in sin;
+    socklen_t len = sizeof sin;
+    char byte = 0;
+
+    if (send(from, &byte, 1, 0) != 1
+        || recvfrom(to, &byte, 1, 0, (struct sockaddr *) &sin, &len) != 1
+        || connect(to, (struct sockaddr *) &sin, len)) {
+        err(1, "no first byte");
+    }
+}
+
 static void
 pass_byte(int out, int in)
 {
@@ -217,7 +232,11 @@ main(int argc, char *argv[])
     if (count < 1 || size < 0 || size > CHUNK) {
         errx(2, "bad number");
     }
-    open_sockets(argv[2], argv[3], argv[4], udp ? SOCK_DGRAM : SOCK_STREAM);
+    open_sockets(argv[2], argv[3], argv[4],
+                 strcmp(kind, "tcp") ? SOCK_DGRAM : SOCK_STREAM);
+    if (!strcmp(kind, "rr")) {
+        connect_back();
+    }
     /* First what is done once: windows grow, caches fill. */
     run(kind, count / 4 + 1, size);
     start = now();
