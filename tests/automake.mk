@@ -236,9 +236,9 @@ tests/bench/vswitchd: tests/bench/port.o tests/bench/traffic.o
 
 # make bench BENCH_FLAGS=--quick
 bench: all
-	$(SHELL) $(srcdir)/build-aux/install-deps bench
+	test -n '$(NO_INSTALL)' || $(SHELL) $(srcdir)/build-aux/install-deps bench
 	+$(MAKE) tests/bench/push-pop tests/bench/sockets tests/bench/vswitchd
-	$(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
+	NO_INSTALL='$(NO_INSTALL)' $(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
 .PHONY: bench
 
 clean-local: clean-tests
