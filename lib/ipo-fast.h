@@ -14,6 +14,8 @@
 #ifndef IPO_FAST_H
 #define IPO_FAST_H 1
 
+#include <endian.h>
+
 #include "ipo-wire.h"
 
 /* What the option makes the first 8 bytes of a header bigger by: words of
