@@ -3,6 +3,7 @@
 #include <config.h>
 #include "ipo-odp.h"
 
+#include "flow.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
@@ -228,5 +229,28 @@ ipo_odp_scan(const char *s, int *n, struct ovs_action_push_tnl *data,
     *header_len = data->header_len;
     data->header_len = given_len;
     *n = end;
+    return true;
+}
+
+/* Returns whether the packet, which is 'base_flow' after the actions so far, has
+ * lost its Ethernet header to a layer 3 tunnel, while in 'flow', to which further
+ * actions apply, it still has it.  Then this header has to be pushed again, which
+ * makes its addresses exact in 'wc'. */
+bool
+ipo_odp_ethernet_again(const struct flow *flow, const struct flow *base_flow,
+                       struct flow_wildcards *wc)
+{
+    ovs_be32 without = PACKET_TYPE_BE(OFPHTN_ETHERTYPE, ntohs(flow->dl_type));
+
+    /* NSH and MPLS end in other ways. */
+    if (flow->packet_type != htonl(PT_ETH)
+        || base_flow->packet_type != without
+        || without == htonl(PT_NSH)
+        || without == htonl(PT_MPLS)
+        || without == htonl(PT_MPLS_MC)) {
+        return false;
+    }
+    memset(&wc->masks.dl_src, 0xff, sizeof wc->masks.dl_src);
+    memset(&wc->masks.dl_dst, 0xff, sizeof wc->masks.dl_dst);
     return true;
 }

@@ -23,6 +23,8 @@
 #include "ipo-wire.h"
 
 struct ds;
+struct flow;
+struct flow_wildcards;
 struct ovs_action_push_tnl;
 
 struct ipo_push {
@@ -38,5 +40,8 @@ void ipo_odp_format_prefixes(const struct ipo_prefixes *, struct ds *);
 void ipo_odp_format(struct ds *, const struct ovs_action_push_tnl *);
 bool ipo_odp_scan(const char *, int *n, struct ovs_action_push_tnl *,
                   uint32_t *header_len);
+
+bool ipo_odp_ethernet_again(const struct flow *, const struct flow *base_flow,
+                            struct flow_wildcards *);
 
 #endif /* ipo-odp.h */

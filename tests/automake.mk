@@ -44,10 +44,12 @@ testsuite_files = \
 	tests/ipo-translate.at \
 	tests/ipo-wire.at \
 	tests/skip-macros.at \
+	tests/system-combine.at \
 	tests/testsuite.at
 
 system_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-combine.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-userspace-macros.at \
@@ -55,6 +57,7 @@ system_testsuite_files = \
 
 system_kmod_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-combine.at \
 	tests/system-interop.at \
 	tests/system-ipo.at \
 	tests/system-kernel.at \
@@ -74,6 +77,7 @@ kmod_testsuite_files = \
 	tests/kmod-traffic.at \
 	tests/kmod-vectors.at \
 	tests/skip-macros.at \
+	tests/system-combine.at \
 	tests/system-kmod-macros.at \
 	tests/system-macros.at
 
