@@ -50,4 +50,13 @@ ovs_compat_finish_offloads(struct dp_packet *packet)
     return true;
 }
 
+/* The number of elements of 'array', and element 'i'. */
+#if IPO_OVS_VERSION >= 40000
+#define ovs_compat_json_array_size(ARRAY) json_array_size(ARRAY)
+#define ovs_compat_json_array_at(ARRAY, I) json_array_at(ARRAY, I)
+#else
+#define ovs_compat_json_array_size(ARRAY) (json_array(ARRAY)->n)
+#define ovs_compat_json_array_at(ARRAY, I) (json_array(ARRAY)->elems[I])
+#endif
+
 #endif /* ovs-compat.h */

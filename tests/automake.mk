@@ -44,7 +44,6 @@ testsuite_files = \
 	tests/ipo-translate.at \
 	tests/ipo-wire.at \
 	tests/skip-macros.at \
-	tests/system-combine.at \
 	tests/testsuite.at
 
 system_testsuite_files = \
@@ -52,6 +51,8 @@ system_testsuite_files = \
 	tests/system-combine.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
+	tests/system-overlay.at \
+	tests/system-tool.at \
 	tests/system-userspace-macros.at \
 	tests/system-userspace-testsuite.at
 
@@ -63,7 +64,9 @@ system_kmod_testsuite_files = \
 	tests/system-kernel.at \
 	tests/system-kmod-macros.at \
 	tests/system-kmod-testsuite.at \
-	tests/system-macros.at
+	tests/system-macros.at \
+	tests/system-overlay.at \
+	tests/system-tool.at
 
 kmod_testsuite_files = \
 	tests/kmod-links.at \
@@ -77,7 +80,6 @@ kmod_testsuite_files = \
 	tests/kmod-traffic.at \
 	tests/kmod-vectors.at \
 	tests/skip-macros.at \
-	tests/system-combine.at \
 	tests/system-kmod-macros.at \
 	tests/system-macros.at
 
@@ -133,6 +135,7 @@ EXTRA_DIST += \
 	tests/kmod-nodes.sh \
 	tests/kmod-vectors.py \
 	tests/nodes.sh \
+	tests/ping-all.py \
 	tests/seed \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \

@@ -42,9 +42,11 @@
 #     node_vsctl NODE ARG..., node_ofctl NODE ARG..., node_appctl NODE ARG...
 #     node_stop_vswitchd NODE [SIGNAL], node_start_vswitchd NODE
 #     node_restart_vswitchd NODE [SIGNAL]      flows and addresses come back
+#     node_stop_ovsdb NODE [SIGNAL], node_start_ovsdb NODE
 #     node_log_problems NODE [IGNORE_RE]       warnings and worse in the logs
 #
 #     container_add NODE NAME ADDR [MTU]       eth0 = ADDR/32, gateway 169.254.0.1
+#     container_bare NODE NAME ADDR            the same, but nothing is in it yet
 #     container_mtu NAME MTU
 #     container_exec NAME CMD...
 #     container_spawn NAME TAG CMD...          in the background, output in a log
@@ -67,6 +69,7 @@
 : "${NODES_DATAPATH:=netdev}"        # datapath_type: netdev, or system
 : "${NODES_MTU:=1500}"               # MTU of the underlay
 : "${NODES_CONTAINER_MTU:=1450}"     # MTU of a container when none is given
+: "${NODES_RULES:=yes}"             # no: br-int gets none, they are somebody else's
 : "${NODES_DEC_TTL:=no}"             # yes: rules to containers have dec_ttl
 : "${NODES_TIMEOUT:=20}"             # seconds wait_until polls
 
@@ -456,11 +459,7 @@ node_add()
 
     _nodes_try "$1: cannot make the database" \
         ovsdb-tool create "$dir/conf.db" "$(_nodes_schema)"
-    _nodes_try "$1: cannot start ovsdb-server" \
-        node_exec "$1" ovsdb-server --no-chdir --detach --pidfile \
-        --log-file -vfile:info -vconsole:off -vsyslog:off \
-        --remote="punix:$dir/db.sock" "$dir/conf.db"
-    _nodes_daemon_pid "$1" ovsdb-server
+    node_start_ovsdb "$1" || exit 1
     _nodes_try "$1: cannot set up the database" node_vsctl "$1" --no-wait init
     _nodes_try "$1: cannot name the bridges" node_vsctl "$1" --no-wait \
         -- add-br br-int -- set bridge br-int datapath_type="$NODES_DATAPATH" \
@@ -469,7 +468,8 @@ node_add()
         other-config:hwaddr="$(_nodes_mac 02 00 "$2")"
 
     # ARP from a container is answered here, whatever it asks for.
-    cat > "$dir/flows" <<END || _nodes_die "cannot write '$dir/flows'"
+    : > "$dir/flows"
+    test "$NODES_RULES" = no || cat > "$dir/flows" <<END || _nodes_die "cannot write '$dir/flows'"
 priority=0 actions=drop
 priority=200,arp,arp_op=1 actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:$NODES_GW_MAC->eth_src,set_field:2->arp_op,move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],set_field:$NODES_GW_MAC->arp_sha,move:NXM_OF_ARP_TPA[]->NXM_NX_REG0[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],move:NXM_NX_REG0[]->NXM_OF_ARP_SPA[],IN_PORT
 END
@@ -482,6 +482,23 @@ _nodes_daemon_pid()
         || _nodes_die "$1: $2 left no pidfile"
     _nodes_pid_write "$2.$1" "$_pid"
 }
+
+node_start_ovsdb()
+(
+    _nodes_is node "$1"
+    dir=$(_node_dir "$1")
+    _nodes_try "$1: cannot start ovsdb-server" \
+        node_exec "$1" ovsdb-server --no-chdir --detach --pidfile \
+        --log-file -vfile:info -vconsole:off -vsyslog:off \
+        --remote="punix:$dir/db.sock" "$dir/conf.db"
+    _nodes_daemon_pid "$1" ovsdb-server
+)
+
+node_stop_ovsdb()
+(
+    _nodes_is node "$1"
+    _nodes_end "$(_nodes_pid_file "ovsdb-server.$1")" "$2"
+)
 
 node_start_vswitchd()
 (
@@ -500,7 +517,7 @@ node_start_vswitchd()
                 "(see $dir/ovs-vswitchd.log)"
     done
     _node_underlay "$1"
-    _nodes_try "$1: cannot add the rules of br-int" \
+    test ! -s "$dir/flows" || _nodes_try "$1: cannot add the rules of br-int" \
         node_ofctl "$1" add-flows br-int "$dir/flows"
 )
 
@@ -663,7 +680,8 @@ node_log_problems()
 
 # --- Containers ------------------------------------------------------------
 
-container_add()
+# For whoever gives it eth0 and the address.
+container_bare()
 (
     _nodes_is node "$1"
     _nodes_name_ok "$2"
@@ -673,8 +691,15 @@ container_add()
         *) _nodes_die "$2: '$3' is not an IPv4 address" ;;
     esac
     mkdir "$NODES_DIR/container/$2" || _nodes_die "cannot make '$NODES_DIR/container/$2'"
-    mac=$(_nodes_mac 02 42 "$3") ns=$(_nodes_ns "$2")
+    echo "$1" > "$NODES_DIR/container/$2/node"
+    echo "$3" > "$NODES_DIR/container/$2/addr"
     _nodes_netns_add "$2"
+)
+
+container_add()
+(
+    container_bare "$1" "$2" "$3" || exit 1
+    mac=$(_nodes_mac 02 42 "$3") ns=$(_nodes_ns "$2")
     _nodes_try "$2: cannot make eth0" \
         ip link add name eth0 netns "$ns" address "$mac" \
         mtu "${4:-$NODES_CONTAINER_MTU}" type veth \
@@ -692,11 +717,10 @@ container_add()
     # shall get the packets that were sent.
     test "$NODES_DATAPATH" = netdev || _nodes_offloads_off "$1" "$2"
     _nodes_port "$1" br-int "$2"
+    test "$NODES_RULES" != no || exit 0
     dec_ttl=
     test "$NODES_DEC_TTL" != yes || dec_ttl=dec_ttl
-    node_route "$1" "$3" "$2" "$dec_ttl" "$mac" || exit 1
-    echo "$1" > "$NODES_DIR/container/$2/node"
-    echo "$3" > "$NODES_DIR/container/$2/addr"
+    node_route "$1" "$3" "$2" "$dec_ttl" "$mac"
 )
 
 container_mtu()

@@ -3,7 +3,9 @@
 dist_man_MANS += \
 	utilities/ip-link-ipo.8 \
 	utilities/ipoctl.8 \
-	utilities/ovs-ipo.7
+	utilities/ovs-ipo-cni.8 \
+	utilities/ovs-ipo.7 \
+	utilities/ovs-ipo.8
 
 # Manages the kernel module's peers and shows its counters.
 sbin_PROGRAMS = utilities/ipoctl
@@ -35,3 +37,96 @@ utilities_link_ipo_so_CPPFLAGS = -I$(srcdir)/lib
 utilities_link_ipo_so_CFLAGS = -Wall -Wextra -fPIC $(AM_CFLAGS)
 utilities_link_ipo_so_LDFLAGS = -shared $(AM_LDFLAGS)
 iproute2_plugins_DATA = utilities/link_ipo.so
+
+# Puts containers onto the overlay.  It is made of Open vSwitch's libraries, as
+# that was configured, so neither with our configuration nor by automake.
+ovs_ipo_objects = \
+	utilities/ovs-ipo-actions.o \
+	utilities/ovs-ipo-db.o \
+	utilities/ovs-ipo-link.o \
+	utilities/ovs-ipo-rules.o \
+	utilities/ovs-ipo-state.o \
+	utilities/ovs-ipo-status.o \
+	utilities/ovs-ipo-words.o
+ovs_ipo_headers = \
+	$(srcdir)/utilities/ovs-ipo-db.h \
+	$(srcdir)/utilities/ovs-ipo.h
+EXTRA_DIST += \
+	$(ovs_ipo_headers) \
+	utilities/ovs-ipo-actions.c \
+	utilities/ovs-ipo-cni.c \
+	utilities/ovs-ipo-completion.bash \
+	utilities/ovs-ipo-db.c \
+	utilities/ovs-ipo-link.c \
+	utilities/ovs-ipo-rules.c \
+	utilities/ovs-ipo-state.c \
+	utilities/ovs-ipo-status.c \
+	utilities/ovs-ipo-sync.service.in \
+	utilities/ovs-ipo-words.c \
+	utilities/ovs-ipo.c
+ovs_ipo_compile = $(AM_V_CC)$(MKDIR_P) utilities && $(CC) -Iovs -Iovs/include \
+	-Iovs/lib $(CPPFLAGS) -Wall $(CFLAGS) \
+	-DIPO_VERSION='"$(PACKAGE_VERSION)"' -c -o $@
+ovs_ipo_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(CC) \
+	$(CFLAGS) $(LDFLAGS) -o $@
+
+$(ovs_ipo_objects) utilities/ovs-ipo-cni.o utilities/ovs-ipo.o: \
+		$(ovs_ipo_headers) $(ovs_built)
+utilities/ovs-ipo-actions.o: $(srcdir)/utilities/ovs-ipo-actions.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-actions.c
+utilities/ovs-ipo-db.o: $(srcdir)/utilities/ovs-ipo-db.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-db.c
+utilities/ovs-ipo-link.o: $(srcdir)/utilities/ovs-ipo-link.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-link.c
+utilities/ovs-ipo-rules.o: $(srcdir)/utilities/ovs-ipo-rules.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-rules.c
+utilities/ovs-ipo-state.o: $(srcdir)/utilities/ovs-ipo-state.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-state.c
+utilities/ovs-ipo-status.o: $(srcdir)/utilities/ovs-ipo-status.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-status.c
+utilities/ovs-ipo-words.o: $(srcdir)/utilities/ovs-ipo-words.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-words.c
+utilities/ovs-ipo.o: $(srcdir)/utilities/ovs-ipo.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo.c
+utilities/ovs-ipo-cni.o: $(srcdir)/utilities/ovs-ipo-cni.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-cni.c
+utilities/ovs-ipo: utilities/ovs-ipo.o $(ovs_ipo_objects)
+	$(ovs_ipo_link) utilities/ovs-ipo.o $(ovs_ipo_objects) \
+	    ovs/lib/libopenvswitch.la
+utilities/ovs-ipo-cni: utilities/ovs-ipo-cni.o $(ovs_ipo_objects)
+	$(ovs_ipo_link) utilities/ovs-ipo-cni.o $(ovs_ipo_objects) \
+	    ovs/lib/libopenvswitch.la
+
+all-local: utilities/ovs-ipo utilities/ovs-ipo-cni
+
+# Open vSwitch's libtool, as its libraries may be shared ones.
+ovs_ipo_install = ovs/libtool --quiet --mode=install $(INSTALL_PROGRAM)
+install-exec-local: utilities/ovs-ipo utilities/ovs-ipo-cni
+	$(MKDIR_P) '$(DESTDIR)$(sbindir)' '$(DESTDIR)$(cni_pluginsdir)'
+	$(ovs_ipo_install) utilities/ovs-ipo '$(DESTDIR)$(sbindir)'
+	$(ovs_ipo_install) utilities/ovs-ipo-cni '$(DESTDIR)$(cni_pluginsdir)'
+completionsdir = $(datadir)/bash-completion/completions
+install-data-local: install-ovs-ipo-data
+install-ovs-ipo-data:
+	$(MKDIR_P) '$(DESTDIR)$(completionsdir)'
+	$(INSTALL_DATA) $(srcdir)/utilities/ovs-ipo-completion.bash \
+	    '$(DESTDIR)$(completionsdir)/ovs-ipo'
+.PHONY: install-ovs-ipo-data
+
+systemdsystemunitdir = $(prefix)/lib/systemd/system
+systemdsystemunit_DATA = utilities/ovs-ipo-sync.service
+CLEANFILES += utilities/ovs-ipo-sync.service
+utilities/ovs-ipo-sync.service: utilities/ovs-ipo-sync.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) utilities && sed 's,@sbindir[@],$(sbindir),' \
+	    $(srcdir)/utilities/ovs-ipo-sync.service.in > $@.tmp && mv $@.tmp $@
+
+uninstall-local: uninstall-ovs-ipo
+uninstall-ovs-ipo:
+	rm -f '$(DESTDIR)$(completionsdir)/ovs-ipo'
+	rm -f '$(DESTDIR)$(sbindir)/ovs-ipo' \
+	    '$(DESTDIR)$(cni_pluginsdir)/ovs-ipo-cni'
+.PHONY: uninstall-ovs-ipo
+clean-local: clean-ovs-ipo
+clean-ovs-ipo:
+	rm -f utilities/ovs-ipo utilities/ovs-ipo-cni utilities/ovs-ipo*.o
+.PHONY: clean-ovs-ipo

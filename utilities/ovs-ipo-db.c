@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "ovs-ipo.h"
+#include "ovs-ipo-db.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dirs.h"
+#include "openvswitch/poll-loop.h"
+#include "ovsdb-idl.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+
+/* Held while something is changed, so that commands that run at the same time
+ * do not take each other's rules for old ones. */
+#define LOCK_NAME "ovs_ipo"
+
+/* Lets nothing but the end of its time interrupt what changes something. */
+void
+block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void
+monitor(struct ovsdb_idl *idl)
+{
+    static const struct ovsdb_idl_column *columns[] = {
+        &ovsrec_open_vswitch_col_bridges,
+        &ovsrec_open_vswitch_col_cur_cfg,
+        &ovsrec_open_vswitch_col_next_cfg,
+        &ovsrec_bridge_col_datapath_type,
+        &ovsrec_bridge_col_external_ids,
+        &ovsrec_bridge_col_fail_mode,
+        &ovsrec_bridge_col_name,
+        &ovsrec_bridge_col_ports,
+        &ovsrec_port_col_interfaces,
+        &ovsrec_port_col_name,
+        &ovsrec_interface_col_error,
+        &ovsrec_interface_col_external_ids,
+        &ovsrec_interface_col_name,
+        &ovsrec_interface_col_ofport,
+        &ovsrec_interface_col_options,
+        &ovsrec_interface_col_type,
+    };
+
+    ovsdb_idl_add_table(idl, &ovsrec_table_open_vswitch);
+    ovsdb_idl_add_table(idl, &ovsrec_table_bridge);
+    ovsdb_idl_add_table(idl, &ovsrec_table_port);
+    ovsdb_idl_add_table(idl, &ovsrec_table_interface);
+    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+        ovsdb_idl_add_column(idl, columns[i]);
+    }
+}
+
+/* Runs the connection once more, after something has happened to it.  Returns
+ * false when 'db->deadline' has passed or the connection is lost. */
+static bool
+db_run(struct db *db)
+{
+    ovsdb_idl_wait(db->idl);
+    poll_timer_wait_until(db->deadline);
+    poll_block();
+    ovsdb_idl_run(db->idl);
+    return ovsdb_idl_is_alive(db->idl) && time_msec() < db->deadline;
+}
+
+static bool
+db_ready(const struct db *db, bool lock)
+{
+    return ovsdb_idl_has_ever_connected(db->idl)
+        && (!lock || ovsdb_idl_has_lock(db->idl));
+}
+
+/* Returns why 'db' is not connected to 'remote', or does not have the lock. */
+static char *
+explain_failure(const struct db *db, const char *remote)
+{
+    bool alive = ovsdb_idl_is_alive(db->idl);
+    int error = ovsdb_idl_get_last_error(db->idl);
+
+    if (alive && ovsdb_idl_is_lock_contended(db->idl)) {
+        return xstrdup("another ovs-ipo does not end");
+    }
+    return xasprintf("cannot connect to the database at %s (%s)", remote,
+                     alive ? "no answer" : ovs_retval_to_string(error));
+}
+
+/* Connects to the database at 'remote', this host's if that is null, for what
+ * takes until 'deadline', in terms of time_msec(), at most.  Whoever wants to
+ * change something takes the 'lock'. */
+char *
+db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
+        struct db **dbp)
+{
+    struct db *db = xzalloc(sizeof *db);
+    char *local = NULL;
+
+    if (!remote) {
+        remote = local = xasprintf("unix:%s/db.sock", ovs_rundir());
+    }
+    *dbp = NULL;
+    db->deadline = deadline;
+    db->dry_run = dry_run;
+    db->idl = ovsdb_idl_create(remote, &ovsrec_idl_class, false, false);
+    ovsdb_idl_set_db_change_aware(db->idl, false);
+    monitor(db->idl);
+    if (lock) {
+        ovsdb_idl_set_lock(db->idl, LOCK_NAME);
+    }
+    ovsdb_idl_run(db->idl);
+    while (!db_ready(db, lock)) {
+        if (!ovsdb_idl_is_alive(db->idl) || !db_run(db)) {
+            char *error = explain_failure(db, remote);
+
+            db_close(db);
+            free(local);
+            return error;
+        }
+    }
+    free(local);
+    *dbp = db;
+    return NULL;
+}
+
+void
+db_close(struct db *db)
+{
+    if (db) {
+        if (db->txn) {
+            ovsdb_idl_txn_destroy(db->txn);
+        }
+        ovsdb_idl_destroy(db->idl);
+        free(db);
+    }
+}
+
+bool
+db_dry_run(const struct db *db)
+{
+    return db->dry_run;
+}
+
+/* Returns the bridge 'name', or null. */
+const struct ovsrec_bridge *
+db_find_bridge(const struct db *db, const char *name)
+{
+    const struct ovsrec_bridge *br;
+
+    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
+        if (!strcmp(br->name, name)) {
+            return br;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the interface 'name', or null. */
+static const struct ovsrec_interface *
+db_find_interface(const struct db *db, const char *name)
+{
+    const struct ovsrec_interface *iface;
+
+    OVSREC_INTERFACE_FOR_EACH (iface, db->idl) {
+        if (!strcmp(iface->name, name)) {
+            return iface;
+        }
+    }
+    return NULL;
+}
+
+/* Returns whether any bridge has a port 'name'. */
+bool
+db_has_port(const struct db *db, const char *name)
+{
+    return db_find_interface(db, name) != NULL;
+}
+
+/* Changes.  In a dry run each prints what ovs-vsctl would be told. */
+
+static void
+print_map(const char *column, const struct smap *map)
+{
+    const struct smap_node **nodes = smap_sort(map);
+
+    for (size_t i = 0; i < smap_count(map); i++) {
+        printf(" %s:%s='\"%s\"'", column, nodes[i]->key, nodes[i]->value);
+    }
+    free(nodes);
+}
+
+void
+db_begin(struct db *db)
+{
+    if (!db->txn) {
+        db->txn = ovsdb_idl_txn_create(db->idl);
+        ovsdb_idl_txn_add_comment(db->txn, "ovs-ipo");
+    }
+}
+
+static void
+set_bridges(const struct ovsrec_open_vswitch *ovs,
+            const struct ovsrec_bridge *without,
+            const struct ovsrec_bridge *with)
+{
+    struct ovsrec_bridge **bridges
+        = xmalloc((ovs->n_bridges + 1) * sizeof *bridges);
+    size_t n = 0;
+
+    for (size_t i = 0; i < ovs->n_bridges; i++) {
+        if (ovs->bridges[i] != without) {
+            bridges[n++] = ovs->bridges[i];
+        }
+    }
+    if (with) {
+        bridges[n++] = CONST_CAST(struct ovsrec_bridge *, with);
+    }
+    ovsrec_open_vswitch_verify_bridges(ovs);
+    ovsrec_open_vswitch_set_bridges(ovs, bridges, n);
+    free(bridges);
+}
+
+static void
+set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
+          const struct ovsrec_port *with)
+{
+    struct ovsrec_port **ports = xmalloc((br->n_ports + 1) * sizeof *ports);
+    size_t n = 0;
+
+    for (size_t i = 0; i < br->n_ports; i++) {
+        if (br->ports[i] != without) {
+            ports[n++] = br->ports[i];
+        }
+    }
+    if (with) {
+        ports[n++] = CONST_CAST(struct ovsrec_port *, with);
+    }
+    ovsrec_bridge_verify_ports(br);
+    ovsrec_bridge_set_ports(br, ports, n);
+    free(ports);
+}
+
+static void
+insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
+            const char *type, const struct smap *options,
+            const struct smap *external_ids)
+{
+    struct ovsrec_interface *iface = ovsrec_interface_insert(db->txn);
+    struct ovsrec_port *port = ovsrec_port_insert(db->txn);
+
+    ovsrec_interface_set_name(iface, name);
+    ovsrec_interface_set_type(iface, type);
+    if (options) {
+        ovsrec_interface_set_options(iface, options);
+    }
+    if (external_ids) {
+        ovsrec_interface_set_external_ids(iface, external_ids);
+    }
+    ovsrec_port_set_name(port, name);
+    ovsrec_port_set_interfaces(port, &iface, 1);
+    set_ports(br, NULL, port);
+}
+
+/* Adds the bridge 'name', on which packets go where rules say and nowhere
+ * else. */
+void
+db_add_bridge(struct db *db, const char *name, const char *datapath_type)
+{
+    const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(db->idl);
+    struct ovsrec_bridge *br = ovsrec_bridge_insert(db->txn);
+
+    if (db->dry_run) {
+        printf("ovs-vsctl add-br %s -- set bridge %s fail_mode=secure "
+               "datapath_type='\"%s\"'\n", name, name, datapath_type);
+    }
+    ovsrec_bridge_set_name(br, name);
+    ovsrec_bridge_set_fail_mode(br, "secure");
+    ovsrec_bridge_set_datapath_type(br, datapath_type);
+    insert_port(db, br, name, "internal", NULL, NULL);
+    set_bridges(ovs, NULL, br);
+}
+
+void
+db_del_bridge(struct db *db, const struct ovsrec_bridge *br)
+{
+    if (db->dry_run) {
+        printf("ovs-vsctl del-br %s\n", br->name);
+    }
+    set_bridges(ovsrec_open_vswitch_first(db->idl), br, NULL);
+}
+
+/* Sets 'key' of 'br''s external_ids to 'value', or removes it if that is
+ * null. */
+void
+db_set_bridge_id(struct db *db, const struct ovsrec_bridge *br,
+                 const char *key, const char *value)
+{
+    struct smap ids;
+
+    smap_clone(&ids, &br->external_ids);
+    if (value) {
+        smap_replace(&ids, key, value);
+    } else {
+        smap_remove(&ids, key);
+    }
+    if (db->dry_run && !smap_equal(&ids, &br->external_ids)) {
+        if (value) {
+            printf("ovs-vsctl set bridge %s external_ids:'\"%s\"'=%s\n",
+                   br->name, key, value);
+        } else {
+            printf("ovs-vsctl remove bridge %s external_ids '\"%s\"'\n",
+                   br->name, key);
+        }
+    }
+    ovsrec_bridge_verify_external_ids(br);
+    ovsrec_bridge_set_external_ids(br, &ids);
+    smap_destroy(&ids);
+}
+
+void
+db_add_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
+            const char *type, const struct smap *options,
+            const struct smap *external_ids)
+{
+    if (db->dry_run) {
+        printf("ovs-vsctl add-port %s %s -- set interface %s type='\"%s\"'",
+               br->name, name, name, type);
+        if (options) {
+            print_map("options", options);
+        }
+        print_map("external_ids", external_ids);
+        putchar('\n');
+    }
+    insert_port(db, br, name, type, options, external_ids);
+}
+
+/* Removes the port 'name' from 'br', if it is there. */
+void
+db_del_port(struct db *db, const struct ovsrec_bridge *br, const char *name)
+{
+    for (size_t i = 0; i < br->n_ports; i++) {
+        if (!strcmp(br->ports[i]->name, name)) {
+            if (db->dry_run) {
+                printf("ovs-vsctl del-port %s %s\n", br->name, name);
+            }
+            set_ports(br, br->ports[i], NULL);
+            return;
+        }
+    }
+}
+
+void
+db_set_options(struct db *db, const struct ovsrec_interface *iface,
+               const struct smap *options)
+{
+    if (db->dry_run && !smap_equal(options, &iface->options)) {
+        printf("ovs-vsctl clear interface %s options -- set interface %s",
+               iface->name, iface->name);
+        print_map("options", options);
+        putchar('\n');
+    }
+    ovsrec_interface_verify_options(iface);
+    ovsrec_interface_set_options(iface, options);
+}
+
+/* Waits until ovs-vswitchd has done what the database said at 'cfg'. */
+static char *
+db_wait_cfg(struct db *db, int64_t cfg)
+{
+    do {
+        const struct ovsrec_open_vswitch *ovs
+            = ovsrec_open_vswitch_first(db->idl);
+
+        if (ovs && ovs->cur_cfg >= cfg) {
+            return NULL;
+        }
+    } while (db_run(db));
+    return xstrdup("ovs-vswitchd does not take what is in its database");
+}
+
+/* Ends the change, and waits until ovs-vswitchd has done it. */
+char *
+db_commit(struct db *db)
+{
+    const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(db->idl);
+    enum ovsdb_idl_txn_status status;
+    int64_t cfg = 0;
+    char *error;
+
+    if (db->dry_run) {
+        return NULL;
+    }
+    ovsdb_idl_txn_increment(db->txn, &ovs->header_,
+                            &ovsrec_open_vswitch_col_next_cfg, false);
+    status = ovsdb_idl_txn_commit(db->txn);
+    while (status == TXN_INCOMPLETE && db_run(db)) {
+        status = ovsdb_idl_txn_commit(db->txn);
+    }
+    error = (status == TXN_SUCCESS || status == TXN_UNCHANGED ? NULL
+             : status == TXN_TRY_AGAIN
+             ? xstrdup("somebody changed the same in the database just now")
+             : status == TXN_INCOMPLETE || status == TXN_NOT_LOCKED
+             ? xstrdup("lost the connection to the database")
+             : xasprintf("the database refused a change: %s",
+                         ovsdb_idl_txn_get_error(db->txn)));
+    if (status == TXN_SUCCESS) {
+        cfg = ovsdb_idl_txn_get_increment_new_value(db->txn);
+    }
+    ovsdb_idl_txn_destroy(db->txn);
+    db->txn = NULL;
+    return error ? error : db_wait_cfg(db, cfg);
+}
+
+/* Checks that ovs-vswitchd has made a port of the interface 'name'. */
+char *
+db_check_interface(struct db *db, const char *name)
+{
+    const struct ovsrec_interface *iface;
+
+    if (db->dry_run) {
+        return NULL;
+    }
+    do {
+        iface = db_find_interface(db, name);
+        if (iface && iface->n_ofport && iface->ofport[0] > 0) {
+            return NULL;
+        }
+        if (iface && iface->error && iface->error[0]) {
+            return xasprintf("port %s: %s", name, iface->error);
+        }
+    } while ((!iface || !iface->n_ofport) && db_run(db));
+    return xasprintf("ovs-vswitchd cannot use the port %s (its log says why)",
+                     name);
+}
