@@ -49,6 +49,7 @@ testsuite_files = \
 system_testsuite_files = \
 	tests/skip-macros.at \
 	tests/system-combine.at \
+	tests/system-controller.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-overlay.at \
@@ -59,6 +60,7 @@ system_testsuite_files = \
 system_kmod_testsuite_files = \
 	tests/skip-macros.at \
 	tests/system-combine.at \
+	tests/system-controller.at \
 	tests/system-interop.at \
 	tests/system-ipo.at \
 	tests/system-kernel.at \
