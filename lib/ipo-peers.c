@@ -183,13 +183,6 @@ ipo_peers_find(uint32_t node)
     return pn ? &pn->peer.prefixes : NULL;
 }
 
-/* Returns the number of peers. */
-size_t
-ipo_peers_count(void)
-{
-    return cmap_count(&peer_map);
-}
-
 static int
 compare_peers(const void *a_, const void *b_)
 {
@@ -226,9 +219,26 @@ compare_nodes(const void *a_, const void *b_)
            - ((*a)->peer.node < (*b)->peer.node);
 }
 
-/* Appends a line for each peer to 'ds', in the order of their addresses. */
+static void
+format_peer(const struct ipo_peer_node *pn, struct ds *ds)
+{
+    const struct ipo_peer *peer = &pn->peer;
+    enum ipo_format smallest = IPO_COMPACT;
+
+    while (!ipo_prefixes_fit(&peer->prefixes, smallest)) {
+        smallest++;
+    }
+    ds_put_format(ds, "    "IP_FMT": ", IP_ARGS(htonl(peer->node)));
+    ipo_odp_format_prefixes(&peer->prefixes, ds);
+    ds_put_format(ds, " smallest=%s ports=%u\n", ipo_format_name(smallest),
+                  pn->n_ports);
+}
+
+/* Appends to 'ds' how many peers there are whose node is in the prefix 'node'
+ * with the netmask 'mask', both in host byte order, and a line for each, sorted
+ * by their addresses. */
 void
-ipo_peers_format(struct ds *ds)
+ipo_peers_format(uint32_t node, uint32_t mask, struct ds *ds)
 {
     const struct ipo_peer_node **sorted;
     struct ipo_peer_node *pn;
@@ -237,21 +247,19 @@ ipo_peers_format(struct ds *ds)
     ovs_mutex_lock(&mutex);
     sorted = xmalloc(cmap_count(&peer_map) * sizeof *sorted);
     CMAP_FOR_EACH (pn, node, &peer_map) {
-        sorted[n++] = pn;
+        if (!((pn->peer.node ^ node) & mask)) {
+            sorted[n++] = pn;
+        }
     }
     qsort(sorted, n, sizeof *sorted, compare_nodes);
 
+    ds_put_format(ds, "peers: %"PRIuSIZE, n);
+    if (mask) {
+        ds_put_format(ds, " of %"PRIuSIZE, cmap_count(&peer_map));
+    }
+    ds_put_char(ds, '\n');
     for (size_t i = 0; i < n; i++) {
-        const struct ipo_peer *peer = &sorted[i]->peer;
-        enum ipo_format smallest = IPO_COMPACT;
-
-        while (!ipo_prefixes_fit(&peer->prefixes, smallest)) {
-            smallest++;
-        }
-        ds_put_format(ds, "    "IP_FMT": ", IP_ARGS(htonl(peer->node)));
-        ipo_odp_format_prefixes(&peer->prefixes, ds);
-        ds_put_format(ds, " smallest=%s ports=%u\n",
-                      ipo_format_name(smallest), sorted[i]->n_ports);
+        format_peer(sorted[i], ds);
     }
     ovs_mutex_unlock(&mutex);
     free(sorted);

@@ -31,8 +31,7 @@ char *ipo_peers_replace(const struct ipo_peer_list *old,
                         const struct ipo_peer_list *new);
 const struct ipo_prefixes *ipo_peers_find(uint32_t node);
 unsigned int ipo_peers_generation(void);
-size_t ipo_peers_count(void);
 void ipo_peers_get_all(struct ipo_peer_list *);
-void ipo_peers_format(struct ds *);
+void ipo_peers_format(uint32_t node, uint32_t mask, struct ds *);
 
 #endif /* ipo-peers.h */

@@ -309,20 +309,35 @@ format_ports(struct ds *ds)
     shash_destroy(&by_name);
 }
 
+/* Shows everything or, given an address or a prefix of nodes, only the peers in
+ * it. */
 static void
-ipo_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
-         const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+ipo_show(struct unixctl_conn *conn, int argc, const char *argv[],
+         void *aux OVS_UNUSED)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
+    ovs_be32 ip = 0, mask = 0;
 
+    if (argc > 1) {
+        char *error = ip_parse_masked(argv[1], &ip, &mask);
+
+        if (error) {
+            unixctl_command_reply_error(conn, error);
+            free(error);
+            return;
+        }
+    }
     ovs_mutex_lock(&mutex);
     take_peers_of_deleted();
-    format_ports(&ds);
+    if (argc == 1) {
+        format_ports(&ds);
+    }
     ovs_mutex_unlock(&mutex);
 
-    ds_put_format(&ds, "peers: %"PRIuSIZE"\n", ipo_peers_count());
-    ipo_peers_format(&ds);
-    ipo_stats_format(&ds);
+    ipo_peers_format(ntohl(ip), ntohl(mask), &ds);
+    if (argc == 1) {
+        ipo_stats_format(&ds);
+    }
     unixctl_command_reply(conn, ds_cstr(&ds));
     ds_destroy(&ds);
 }
@@ -332,7 +347,8 @@ void
 netdev_ipo_register(void)
 {
     ports_seq = seq_create();
-    unixctl_command_register("ipo/show", "", 0, 0, ipo_show, NULL);
+    unixctl_command_register("ipo/show", "[node[/length]]", 0, 1, ipo_show,
+                             NULL);
 }
 
 /* The kernel's datapath. */
