@@ -333,6 +333,11 @@ check_bridge(struct db *db, const struct overlay *overlay,
                          strange);
     }
     br = db_find_bridge(db, init->bridge);
+    if (br && (!br->fail_mode || strcmp(br->fail_mode, "secure"))) {
+        return xasprintf("%s forwards packets that no rule is about (see "
+                         "\"ovs-vsctl set-fail-mode %s secure\")",
+                         br->name, br->name);
+    }
     if (br && init->datapath_type
         && strcmp(br->datapath_type, init->datapath_type)) {
         return xasprintf("%s has the datapath type '%s' already",

@@ -298,12 +298,66 @@ put_container_end(struct ds *commands, const struct container *c,
                   verb, c->ifname);
 }
 
+/* Sets 'key' of this node's end of the pair, a sysctl below "net", to 'value'.
+ * A key that there is not, as without IPv6, is no error. */
+static char *
+set_sysctl(const char *family, const struct container *c, const char *key,
+           const char *value, bool dry_run)
+{
+    char *path = xasprintf("/proc/sys/net/%s/conf/%s/%s", family, c->device,
+                           key);
+    char *error = NULL;
+    int fd;
+
+    if (dry_run) {
+        printf("echo %s > %s\n", value, path);
+    } else {
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        if ((fd < 0 && errno != ENOENT)
+            || (fd >= 0 && write(fd, value, strlen(value)) < 0)) {
+            error = xasprintf("%s: %s", path, ovs_strerror(errno));
+        }
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    free(path);
+    return error;
+}
+
+/* Keeps packets of the container from this node's own network stack.  That gets
+ * all of them if the datapath is userspace's, which only reads along, and those
+ * of a moment in which the device is in no bridge if it is the kernel's.  No
+ * address has a way back by this device, so with rp_filter all are dropped. */
+static char *
+isolate(const struct container *c, bool dry_run)
+{
+    static const struct {
+        const char *family, *key, *value;
+    } settings[] = {
+        { "ipv4", "rp_filter", "1" },
+        { "ipv4", "arp_ignore", "8" },
+        { "ipv4", "forwarding", "0" },
+        { "ipv6", "disable_ipv6", "1" },
+    };
+    char *error = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(settings) && !error; i++) {
+        error = set_sysctl(settings[i].family, c, settings[i].key,
+                           settings[i].value, dry_run);
+    }
+    return error;
+}
+
 static char *
 finish(const struct container *c, bool userspace, bool dry_run)
 {
     char *up = xasprintf("link set %s mtu %u up\n", c->device, c->mtu);
-    char *error = run_ip(NULL, up, dry_run);
+    char *error = isolate(c, dry_run);
 
+    if (!error) {
+        error = run_ip(NULL, up, dry_run);
+    }
     free(up);
     return error || !userspace ? error : disable_offloads(c, dry_run);
 }
