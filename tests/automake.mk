@@ -53,6 +53,7 @@ system_testsuite_files = \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-overlay.at \
+	tests/system-recipes.at \
 	tests/system-scale.at \
 	tests/system-tool.at \
 	tests/system-userspace-macros.at \
@@ -69,6 +70,7 @@ system_kmod_testsuite_files = \
 	tests/system-kmod-testsuite.at \
 	tests/system-macros.at \
 	tests/system-overlay.at \
+	tests/system-recipes.at \
 	tests/system-scale.at \
 	tests/system-tool.at
 
