@@ -13,9 +13,11 @@ utilities_ipoctl_SOURCES = \
 	lib/ipo-uapi.h \
 	lib/ipo-wire.h \
 	utilities/ipoctl-batch.c \
+	utilities/ipoctl-decode.c \
 	utilities/ipoctl-dev.c \
 	utilities/ipoctl-json.c \
 	utilities/ipoctl-netlink.c \
+	utilities/ipoctl-pcap.c \
 	utilities/ipoctl-peer.c \
 	utilities/ipoctl-stats.c \
 	utilities/ipoctl-words.c \
