@@ -18,6 +18,7 @@
 #define FILE_HEADER_LEN  24
 #define RECORD_HEADER_LEN 16
 #define LINK_TYPE_MASK   0x03ffffffu   /* The rest is about frame checksums. */
+#define LINK_TYPE_IPV4   228           /* Raw IPv4, and nothing else. */
 
 #define ETHERTYPE_IPV4   0x0800
 #define VLAN_TAG_LEN     4
@@ -31,7 +32,7 @@ static const struct link {
     { 1, 12, 14 },              /* Ethernet. */
     { 101, 0, 0 },              /* Raw IP. */
     { 113, 14, 16 },            /* Linux "cooked", as of the device "any". */
-    { 228, 0, 0 },              /* Raw IPv4. */
+    { LINK_TYPE_IPV4, 0, 0 },
     { 276, 0, 20 },             /* Linux "cooked", version 2. */
 };
 
@@ -210,7 +211,8 @@ pcap_ipv4(const struct pcap *pcap, const struct pcap_packet *p)
     uint16_t type;
 
     if (!ofs) {
-        return p->len && p->data[0] >> 4 == 4 ? 0 : -1;
+        return (link->type == LINK_TYPE_IPV4
+                || (p->len && p->data[0] >> 4 == 4) ? 0 : -1);
     }
     if (p->len < ofs) {
         return -1;
