@@ -5,6 +5,7 @@
 
 usage: decode-vectors.py ipoctl FILE...
        decode-vectors.py tshark SCRIPT FILE...
+       decode-vectors.py hostile SCRIPT FILE...
        decode-vectors.py pcap LINK CAPTURE FILE...
 
 Writes the outer packets of the vectors to a capture, has "ipoctl decode", or
@@ -14,12 +15,17 @@ all prefixes at once, vectors with different ones get different nodes.  Compact
 packets are also sent in the native variant.
 Prints what differs, and exits with 1 if anything did.
 
+With "hostile", both get captures of packets that were cut or spoiled, and ipoctl
+gets captures that end anywhere: neither may crash or complain of itself, and both
+must say the same.
+
 The last form only writes the capture, for the LINK type of a number.
 """
 
 import ipaddress
 import json
 import os
+import random
 import runpy
 import struct
 import subprocess
@@ -258,8 +264,9 @@ def differences(program, want, shown):
         if key in ("format", "inner_src", "inner_dst", "inner_protocol",
                    "key") and "dropped" in want:
             continue
-        if want.get("dropped") in ("malformed",) and key in ("src", "dst"):
-            continue
+        if (program == "tshark" and want.get("dropped") == "malformed"
+                and key in ("src", "dst")):
+            continue            # Not always shown by Wireshark itself.
         if key not in want and want.get("any"):
             continue
         if shown.get(key) != want.get(key):
@@ -316,12 +323,83 @@ def prepare(results, prefixes):
     return results
 
 
+# --- Hostile captures ------------------------------------------------------
+
+
+def spoiled(packets):
+    """Yield packets that were cut, or whose bytes were changed, as what was
+    captured and how long they were."""
+    chance = random.Random(1)
+    for packet in packets:
+        head = packet[:64]
+        for n in chance.sample(range(len(head) + 1), min(4, len(head))):
+            yield head[:n], n
+            yield head[:n], len(packet)
+        for _ in range(6):
+            changed = bytearray(head)
+            for _ in range(chance.randint(1, 4)):
+                changed[chance.randrange(len(changed))] = chance.choice(
+                    (0, 1, 4, 40, 158, 253, 255, chance.randrange(256)))
+            if len(changed) >= 24 and changed[0] >> 4 == 4:
+                # So that more than the checksum is looked at.
+                hlen = min((changed[0] & 15) * 4, len(changed))
+                changed[10:12] = b"\0\0"
+                changed[10:12] = struct.pack(
+                    "!H", checksum(bytes(changed[:hlen & ~1])))
+            yield bytes(changed), len(packet)
+
+
+def hostile(script, files):
+    """Return how many packets both survived."""
+    packets, _, nodes = read_packets(files)
+    cut = list(spoiled(packets))
+    with open("hostile.pcap", "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 0xffffffff,
+                            1))
+        for n, (data, length) in enumerate(cut):
+            data = LINKS[1] + data
+            f.write(struct.pack("<IIII", n, 0, len(data), length + 14) + data)
+    for words in nodes.words(), "":
+        shown = show_tshark(script, "hostile.pcap", words)
+        if len(shown) != len(cut):
+            sys.exit("tshark shows %d of %d packets" % (len(shown), len(cut)))
+        for p in shown.values():
+            if "Lua Error" in p.get("text", ""):
+                sys.exit("packet %d: %s" % (p["packet"], p["text"]))
+        lines = run(["ipoctl", "-j", "decode", "hostile.pcap"]
+                    + (["peers", words] if words else [])).splitlines()
+        for line in lines[:-1]:
+            p = json.loads(line)
+            other = shown[p["packet"]]
+            keys = ["dropped"] + ["format", "inner_src", "inner_dst",
+                                  "inner_protocol", "key"] * (
+                                      "dropped" not in p)
+            if any(p.get(key) != other.get(key) for key in keys):
+                sys.exit("packet %d: ipoctl: %s, tshark: %s"
+                         % (p["packet"], p, other))
+    write_pcap("whole.pcap", 1, packets[:1])
+    with open("whole.pcap", "rb") as f:
+        whole = f.read()
+    for n in range(len(whole)):
+        done = subprocess.run(["ipoctl", "decode", "-"], input=whole[:n],
+                              capture_output=True)
+        # A capture may end behind its header.
+        if (done.returncode, done.stderr.count(b"\n")) not in (
+                (1, 1), (0, 0) if n == 24 else (1, 1)):
+            sys.exit("cut at %d: exit status %d, %s" % (n, done.returncode,
+                                                        done.stderr))
+    return len(cut)
+
+
 def main(args):
     """Do what the usage says."""
     program, *args = args
     if program == "pcap":
         packets, _, _ = read_packets(args[2:])
         write_pcap(args[1], int(args[0]), packets)
+        return 0
+    if program == "hostile":
+        print("%d packets" % hostile(args[0], args[1:]))
         return 0
     script = args.pop(0) if program == "tshark" else None
     packets, results, nodes = read_packets(args)

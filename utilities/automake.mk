@@ -40,6 +40,9 @@ utilities_link_ipo_so_CFLAGS = -Wall -Wextra -fPIC $(AM_CFLAGS)
 utilities_link_ipo_so_LDFLAGS = -shared $(AM_LDFLAGS)
 iproute2_plugins_DATA = utilities/link_ipo.so
 
+# The dissector for Wireshark and tshark.
+dist_wireshark_plugins_DATA = utilities/ovs-ipo.lua
+
 # Puts containers onto the overlay.  It is made of Open vSwitch's libraries, as
 # that was configured, so neither with our configuration nor by automake.
 ovs_ipo_objects = \

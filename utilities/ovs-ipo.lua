@@ -428,6 +428,18 @@ local function rebuild(packet, option)
     return inner
 end
 
+-- Returns 'payload' such that a dissector may be called with it.  One that was not
+-- captured whole would raise an error that Wireshark lets pass through Lua, which
+-- that does not survive often: it gets to be as long as what there is of it.
+local function callable(payload)
+    local len = payload:len()
+
+    if len == payload:reported_len() or len == 0 then
+        return payload
+    end
+    return payload:range(0, len):bytes():tvb("Captured payload")
+end
+
 -- The IPv4 packets of this frame that are dealt with, by their number, and
 -- whether Wireshark is at one that an IPO packet carries.  That is a container's,
 -- and what it holds is nothing to the node.
@@ -447,7 +459,8 @@ local function dissect_inner(packet, option, payload, pinfo, root)
         pcall(ip_dissector.call, ip_dissector,
               rebuild(packet, option):tvb("Inner IPv4 packet"), pinfo, root)
     elseif payload and payload:len() > 0 then
-        pcall(by_protocol.try, by_protocol, option.proto, payload, pinfo, root)
+        pcall(by_protocol.try, by_protocol, option.proto, callable(payload),
+              pinfo, root)
     end
     inside = false
     for i in ipairs({ ip_field() }) do
@@ -455,7 +468,7 @@ local function dissect_inner(packet, option, payload, pinfo, root)
     end
 end
 
--- Shows 'packet', and dissects what it carries.
+-- Shows 'packet', and dissects what it carries.  Returns its format, or nil.
 local function dissect_packet(packet, payload, pinfo, root)
     local option = {}
     local drop = check_header(packet)
@@ -479,6 +492,7 @@ local function dissect_packet(packet, payload, pinfo, root)
     if option.format then
         dissect_inner(packet, option, payload, pinfo, root)
     end
+    return option.format
 end
 
 -- What Wireshark would have done with IPO's protocols.
@@ -499,7 +513,7 @@ local function dissect_current(payload, pinfo, root)
         done[#infos] = true
         dissect_packet(packet, payload, pinfo, root)
     elseif other then
-        other:call(payload, pinfo, root)
+        pcall(other.call, other, callable(payload), pinfo, root)
     else
         return 0
     end
@@ -512,8 +526,9 @@ local function dissect_rest(pinfo, root)
     for i, info in ipairs({ ip_field() }) do
         local packet = find_packet(info)
 
-        if not done[i] and is_ipo(packet) then
-            dissect_packet(packet, nil, pinfo, root)
+        if not done[i] and is_ipo(packet)
+           and dissect_packet(packet, nil, pinfo, root) == "native" then
+            break               -- All that follows is inside it.
         end
     end
     done = {}
