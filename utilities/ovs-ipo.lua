@@ -468,7 +468,7 @@ local function dissect_inner(packet, option, payload, pinfo, root)
     end
 end
 
--- Shows 'packet', and dissects what it carries.  Returns its format, or nil.
+-- Shows 'packet', and dissects what it carries.
 local function dissect_packet(packet, payload, pinfo, root)
     local option = {}
     local drop = check_header(packet)
@@ -492,7 +492,6 @@ local function dissect_packet(packet, payload, pinfo, root)
     if option.format then
         dissect_inner(packet, option, payload, pinfo, root)
     end
-    return option.format
 end
 
 -- What Wireshark would have done with IPO's protocols.
@@ -520,14 +519,14 @@ local function dissect_current(payload, pinfo, root)
     return payload:len()
 end
 
--- Dissects the IPO packets of a frame that are not dealt with yet.
+-- Dissects the IPO packet of a frame that is not dealt with yet.
 local function dissect_rest(pinfo, root)
     inside = false              -- If an error left it so.
     for i, info in ipairs({ ip_field() }) do
         local packet = find_packet(info)
 
-        if not done[i] and is_ipo(packet)
-           and dissect_packet(packet, nil, pinfo, root) == "native" then
+        if not done[i] and is_ipo(packet) then
+            dissect_packet(packet, nil, pinfo, root)
             break               -- All that follows is inside it.
         end
     end
