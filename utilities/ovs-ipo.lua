@@ -491,6 +491,8 @@ local function dissect_packet(packet, payload, pinfo, root)
     add_packet(root, packet, option, drop)
     if option.format then
         dissect_inner(packet, option, payload, pinfo, root)
+    elseif drops[drop] then
+        pinfo.cols.info = "Dropped by a receiver: " .. drops[drop]
     end
 end
 
@@ -507,9 +509,9 @@ local function dissect_current(payload, pinfo, root)
     if #infos == 0 then
         return 0                -- Not called for an IPv4 packet.
     end
+    done[#infos] = true
     packet = find_packet(infos[#infos])
     if not inside and not (other and not first_option(packet)) then
-        done[#infos] = true
         dissect_packet(packet, payload, pinfo, root)
     elseif other then
         pcall(other.call, other, callable(payload), pinfo, root)
