@@ -134,8 +134,8 @@ parse_decode_words(char **words, struct node_list *list)
 }
 
 /* Returns whether the IPv4 packet at 'ip', of which 'len' bytes were captured,
- * is to be taken for IPO: it has one of the protocols that a receiver looks at,
- * or one of the options, which nothing else uses. */
+ * is to be taken for IPO: it has one of the protocols that a receiver looks
+ * at, or one of the options, which nothing else uses. */
 static bool
 is_ipo(const uint8_t *ip, size_t len)
 {
@@ -147,8 +147,8 @@ is_ipo(const uint8_t *ip, size_t len)
                || ip[IPO_IP_HLEN_MIN] == IPO_OPT_EXTENDED);
 }
 
-/* Finds the inner addresses of 'd', whose outer header is at 'ip' with room for
- * the longest.  Without 'list', they are known as far as the packet has
+/* Finds the inner addresses of 'd', whose outer header is at 'ip' with room
+ * for the longest.  Without 'list', they are known as far as the packet has
  * them. */
 static void
 decode_addresses(uint8_t *ip, const struct node_list *list, struct decoded *d)
