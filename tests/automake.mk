@@ -37,6 +37,7 @@ endif
 testsuite_files = \
 	tests/ipo-bench.at \
 	tests/ipo-datapath.at \
+	tests/ipo-decode.at \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
@@ -132,6 +133,7 @@ EXTRA_DIST += \
 	$(testsuite_files) \
 	$(vm_files) \
 	tests/atlocal.in \
+	tests/decode-vectors.py \
 	tests/ip-packet.py \
 	tests/ipo-netlink.py \
 	tests/kbuild-sid \

@@ -13,9 +13,11 @@ utilities_ipoctl_SOURCES = \
 	lib/ipo-uapi.h \
 	lib/ipo-wire.h \
 	utilities/ipoctl-batch.c \
+	utilities/ipoctl-decode.c \
 	utilities/ipoctl-dev.c \
 	utilities/ipoctl-json.c \
 	utilities/ipoctl-netlink.c \
+	utilities/ipoctl-pcap.c \
 	utilities/ipoctl-peer.c \
 	utilities/ipoctl-stats.c \
 	utilities/ipoctl-words.c \
@@ -37,6 +39,9 @@ utilities_link_ipo_so_CPPFLAGS = -I$(srcdir)/lib
 utilities_link_ipo_so_CFLAGS = -Wall -Wextra -fPIC $(AM_CFLAGS)
 utilities_link_ipo_so_LDFLAGS = -shared $(AM_LDFLAGS)
 iproute2_plugins_DATA = utilities/link_ipo.so
+
+# The dissector for Wireshark and tshark.
+dist_wireshark_plugins_DATA = utilities/ovs-ipo.lua
 
 # Puts containers onto the overlay.  It is made of Open vSwitch's libraries, as
 # that was configured, so neither with our configuration nor by automake.

@@ -28,21 +28,28 @@ parse_dev(const char *word, struct arguments *a)
     return EXIT_OK;
 }
 
-static int
-parse_node(const char *word, struct arguments *a)
+/* Parses 'word', the address of a node behind the word 'name'. */
+int
+parse_node_addr(const char *word, const char *name, struct in_addr *node)
 {
     uint32_t addr;
 
-    if (inet_pton(AF_INET, word, &a->node) != 1) {
-        return complain(EXIT_USAGE, "'node' is not an IPv4 address: '%s'",
+    if (inet_pton(AF_INET, word, node) != 1) {
+        return complain(EXIT_USAGE, "'%s' is not an IPv4 address: '%s'", name,
                         word);
     }
-    addr = ntohl(a->node.s_addr);
+    addr = ntohl(node->s_addr);
     if (addr == INADDR_ANY || addr == INADDR_BROADCAST || IN_MULTICAST(addr)) {
-        return complain(EXIT_USAGE, "'node' is not an address of a node: '%s'",
-                        word);
+        return complain(EXIT_USAGE, "'%s' is not an address of a node: '%s'",
+                        name, word);
     }
     return EXIT_OK;
+}
+
+static int
+parse_node(const char *word, struct arguments *a)
+{
+    return parse_node_addr(word, "node", &a->node);
 }
 
 /* Returns the number 0 to 32 that 'word' is, without ornaments, or -1. */
@@ -60,7 +67,7 @@ parse_plen(const char *word)
 }
 
 /* Parses 'word', a prefix behind the word 'name'. */
-static int
+int
 parse_prefix(const char *word, const char *name, struct prefix *prefix)
 {
     char addr[INET_ADDRSTRLEN];

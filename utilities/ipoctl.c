@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Manages and shows what ipo devices of the kernel know.  See ipoctl(8). */
+/* Manages and shows what ipo devices of the kernel know, and decodes captures.
+ * See ipoctl(8). */
 
 #include "ipoctl.h"
 
@@ -23,6 +24,9 @@ static const char usage[] =
     "  peer show [dev DEV] [node ADDRESS]\n"
     "  stats [dev DEV]            packets sent, received and dropped\n"
     "  monitor                    print changes of peers as they happen\n"
+    "  decode FILE [peers NODE=PREFIX,...]\n"
+    "                             print the IPO packets of a capture\n"
+    "                             (-: standard input)\n"
     "  help\n"
     "\n"
     "Options:\n"
@@ -115,6 +119,7 @@ static const struct command {
     { "peer", "show", peer_show, false },
     { "stats", NULL, stats, false },
     { "monitor", NULL, monitor, false },
+    { "decode", NULL, decode, false },
     { "help", NULL, help, false },
 };
 

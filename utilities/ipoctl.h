@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit status, and what most functions return.  The usage or the error is
  * printed already. */
@@ -65,6 +66,8 @@ struct arguments {
     uint8_t proto;              /* enum ipo_proto_mode. */
 };
 
+int parse_node_addr(const char *word, const char *name, struct in_addr *);
+int parse_prefix(const char *word, const char *name, struct prefix *);
 int parse_arguments(char **words, unsigned int required, unsigned int allowed,
                     struct arguments *);
 const char *proto_name(uint8_t proto);
@@ -110,6 +113,33 @@ int monitor(char **words);
 /* ipoctl-stats.c: "stats". */
 
 int stats(char **words);
+
+/* ipoctl-decode.c: "decode". */
+
+int decode(char **words);
+
+/* ipoctl-pcap.c: captures. */
+
+struct pcap {
+    FILE *file;
+    const char *name;           /* For errors. */
+    bool swapped;               /* Its byte order is not ours. */
+    const struct link *link;
+    unsigned int n;             /* Packets so far. */
+};
+
+/* A packet.  'data' is more than its link layer and its IPv4 header need. */
+struct pcap_packet {
+    unsigned int n;             /* From 1. */
+    uint8_t data[256];
+    size_t len;                 /* Bytes in 'data'. */
+    size_t wire_len;            /* Bytes of the packet, 'len' or more. */
+};
+
+int pcap_open(struct pcap *, const char *file);
+void pcap_close(struct pcap *);
+int pcap_read(struct pcap *, struct pcap_packet *);
+int pcap_ipv4(const struct pcap *, const struct pcap_packet *);
 
 /* ipoctl-dev.c: devices by name and by number. */
 
