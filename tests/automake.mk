@@ -20,6 +20,8 @@ check-ovs: $(ovs_built)
 ## Benchmarks.
 ##
 ##   make bench BENCH_FLAGS=--quick              (root)
+##
+## Search for inputs that are taken wrong: tests/fuzz/automake.mk.
 
 check_PROGRAMS = tests/test-ipo-wire
 tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
@@ -37,6 +39,7 @@ endif
 testsuite_files = \
 	tests/ipo-bench.at \
 	tests/ipo-datapath.at \
+	tests/ipo-fuzz.at \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
@@ -193,7 +196,8 @@ test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:utilities
 # the host changes, Open vSwitch 4.0 forgets that a dummy device has an address.
 own_netns = `unshare -n true 2>/dev/null && echo unshare -n`
 
-check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(ovs_built)
+check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(fuzz_replays) \
+		$(ovs_built)
 	$(own_netns) $(SHELL) tests/testsuite -C tests AUTOTEST_PATH='$(test_path)' \
 	    $(TESTSUITEFLAGS)
 
@@ -253,6 +257,8 @@ bench: all
 	+$(MAKE) tests/bench/push-pop tests/bench/sockets tests/bench/vswitchd
 	NO_INSTALL='$(NO_INSTALL)' $(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
 .PHONY: bench
+
+include tests/fuzz/automake.mk
 
 clean-local: clean-tests
 clean-tests:
