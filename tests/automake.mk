@@ -190,7 +190,7 @@ tests/kmod-testsuite: $(kmod_testsuite_files) tests/package.m4 $(ovs_prepared)
 	$(AM_V_GEN)$(autotest) -o $@.tmp $(srcdir)/tests/kmod-testsuite.at && \
 	mv $@.tmp $@
 
-test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:utilities
+test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:tests/fuzz:utilities
 
 # In a network namespace of its own, if there can be one: whenever a route of
 # the host changes, Open vSwitch 4.0 forgets that a dummy device has an address.
