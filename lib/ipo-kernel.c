@@ -141,7 +141,7 @@ link_changed(const struct rtnetlink_change *change, void *aux OVS_UNUSED)
     if (!change
         || (change->nlmsg_type == RTM_NEWLINK && change->ifname
             && ipo_kernel_is_dev(change->ifname)
-            && change->if_index != synced_ifindex)) {
+            && (uint32_t) change->if_index != synced_ifindex)) {
         events |= IPO_KERNEL_NEW_DEV;
     }
 }

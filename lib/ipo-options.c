@@ -166,7 +166,9 @@ compare_peers(const void *a_, const void *b_)
 static char *
 check_peers_unique(struct ipo_peer_list *list)
 {
-    qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
+    if (list->n) {              /* Else there is no array to be sorted. */
+        qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
+    }
     for (size_t i = 1; i < list->n; i++) {
         if (list->peers[i].node == list->peers[i - 1].node) {
             return xasprintf("node "IP_FMT" appears twice",

@@ -20,6 +20,8 @@ check-ovs: $(ovs_built)
 ## Benchmarks.
 ##
 ##   make bench BENCH_FLAGS=--quick              (root)
+##
+## Search for inputs that are taken wrong: tests/fuzz/automake.mk.
 
 check_PROGRAMS = tests/test-ipo-wire
 tests_test_ipo_wire_SOURCES = tests/test-ipo-wire.c
@@ -38,6 +40,7 @@ testsuite_files = \
 	tests/ipo-bench.at \
 	tests/ipo-datapath.at \
 	tests/ipo-decode.at \
+	tests/ipo-fuzz.at \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
@@ -193,13 +196,14 @@ tests/kmod-testsuite: $(kmod_testsuite_files) tests/package.m4 $(ovs_prepared)
 	$(AM_V_GEN)$(autotest) -o $@.tmp $(srcdir)/tests/kmod-testsuite.at && \
 	mv $@.tmp $@
 
-test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:utilities
+test_path = ovs/utilities:ovs/vswitchd:ovs/ovsdb:ovs/tests:tests:tests/fuzz:utilities
 
 # In a network namespace of its own, if there can be one: whenever a route of
 # the host changes, Open vSwitch 4.0 forgets that a dummy device has an address.
 own_netns = `unshare -n true 2>/dev/null && echo unshare -n`
 
-check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(ovs_built)
+check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(fuzz_replays) \
+		$(ovs_built)
 	$(own_netns) $(SHELL) tests/testsuite -C tests AUTOTEST_PATH='$(test_path)' \
 	    $(TESTSUITEFLAGS)
 
@@ -259,6 +263,8 @@ bench: all
 	+$(MAKE) tests/bench/push-pop tests/bench/sockets tests/bench/vswitchd
 	NO_INSTALL='$(NO_INSTALL)' $(SHELL) $(srcdir)/tests/bench/run $(BENCH_FLAGS)
 .PHONY: bench
+
+include tests/fuzz/automake.mk
 
 clean-local: clean-tests
 clean-tests:

@@ -127,6 +127,8 @@ run_batch(const char *file)
     size_t len = 0;
     char *line;
 
+    reader.eof = false;
+    reader.head = reader.tail = 0;
     reader.fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (reader.fd < 0) {
         return complain(EXIT_FAILED, "cannot open '%s': %s", file,
