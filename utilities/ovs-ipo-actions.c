@@ -341,6 +341,26 @@ check_bridge(struct db *db, const struct overlay *overlay,
     return NULL;
 }
 
+/* Checks that a bridge that overlay_init() made has nothing that others
+ * added. */
+static char *
+check_created(const struct ovsrec_bridge *br)
+{
+    if (strcmp(smap_get_def(&br->external_ids, ID_OVERLAY, ""), "created")) {
+        return NULL;
+    }
+    for (size_t i = 0; i < br->n_ports; i++) {
+        const char *name = br->ports[i]->name;
+
+        if (strcmp(name, br->name) && strcmp(name, PLAIN_PORT)
+            && strcmp(name, TENANT_PORT)) {
+            return xasprintf("%s has a port %s that ovs-ipo did not make",
+                             br->name, name);
+        }
+    }
+    return NULL;
+}
+
 /* Gives back what overlay_init() took of a bridge that had no overlay. */
 static char *
 leave_bridge(struct db *db, const char *name)
@@ -422,6 +442,9 @@ overlay_deinit(struct db *db)
     }
     if (!error) {
         error = rules_remove(overlay.bridge->name, db_dry_run(db));
+    }
+    if (!error) {
+        error = check_created(overlay.bridge);
     }
     if (!error) {
         char *bridge = xstrdup(overlay.bridge->name);
