@@ -45,14 +45,14 @@ load(struct db *db, struct overlay *overlay)
     return error;
 }
 
-/* Makes the rules what the database says now. */
+/* Makes the rules what the database says now, if there is an overlay. */
 static char *
 sync_rules(struct db *db)
 {
     struct overlay overlay;
     char *error = overlay_load(db, &overlay);
 
-    if (!error) {
+    if (!error && overlay.bridge) {
         error = rules_sync(&overlay, db_dry_run(db));
         overlay_destroy(&overlay);
     }
@@ -382,11 +382,50 @@ leave_bridge(struct db *db, const char *name)
     return db_commit(db);
 }
 
+/* Within a change, gives the tunnel port 'iface', named 'name', its options
+ * from before, or removes it if there are none as there was no such port. */
+static void
+put_back(struct db *db, const struct ovsrec_bridge *br,
+         const struct ovsrec_interface *iface, const char *name,
+         const struct smap *options)
+{
+    if (iface) {
+        db_set_options(db, iface, options);
+    } else {
+        db_del_port(db, br, name);
+    }
+}
+
+/* Makes the tunnel ports again what 'overlay' says, which was loaded before
+ * they were changed, when there is nobody to hear of an error. */
+static void
+undo_tunnels(struct db *db, const struct overlay *overlay,
+             const struct smap *plain, const struct smap *tenants)
+{
+    db_begin(db);
+    put_back(db, overlay->bridge, overlay->plain, PLAIN_PORT, plain);
+    put_back(db, overlay->bridge, overlay->tenants, TENANT_PORT, tenants);
+    free(db_commit(db));
+    free(sync_rules(db));
+}
+
+/* Stores a copy of the options of 'iface', which may be null, in 'options'. */
+static void
+clone_options(const struct ovsrec_interface *iface, struct smap *options)
+{
+    if (iface) {
+        smap_clone(options, &iface->options);
+    } else {
+        smap_init(options);
+    }
+}
+
 /* Makes this node one of the overlay, or changes what it was. */
 char *
 overlay_init(struct db *db, const struct initialization *init)
 {
     struct overlay overlay, now;
+    struct smap plain, tenants;
     char *error = overlay_load(db, &overlay);
 
     if (error) {
@@ -403,6 +442,8 @@ overlay_init(struct db *db, const struct initialization *init)
     now = overlay;
     now.local_ip = init->local_ip;
     now.prefix = init->prefix;
+    clone_options(overlay.plain, &plain);
+    clone_options(overlay.tenants, &tenants);
     db_begin(db);
     now.bridge = db_find_bridge(db, init->bridge);
     if (!now.bridge) {
@@ -417,11 +458,11 @@ overlay_init(struct db *db, const struct initialization *init)
     error = commit_tunnels(db);
     if (error && !overlay.bridge) {
         free(leave_bridge(db, init->bridge));
-    } else if (error && overlay.plain && overlay.tenants) {
-        db_begin(db);
-        set_tunnels(db, &overlay);
-        free(commit_tunnels(db));
+    } else if (error) {
+        undo_tunnels(db, &overlay, &plain, &tenants);
     }
+    smap_destroy(&plain);
+    smap_destroy(&tenants);
     overlay_destroy(&overlay);
     return error;
 }
@@ -457,6 +498,9 @@ overlay_deinit(struct db *db)
             free(key);
         }
         error = leave_bridge(db, bridge);
+        if (error) {
+            free(sync_rules(db));
+        }
         free(bridge);
     }
     overlay_destroy(&overlay);
