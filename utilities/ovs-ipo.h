@@ -227,6 +227,7 @@ char *overlay_attach(struct db *, const struct attachment *)
 char *overlay_detach(struct db *, const struct container *)
     OVS_WARN_UNUSED_RESULT;
 char *overlay_sync(struct db *, struct ds *notes) OVS_WARN_UNUSED_RESULT;
+char *overlay_require_bridge(const struct overlay *) OVS_WARN_UNUSED_RESULT;
 char *overlay_require(const struct overlay *) OVS_WARN_UNUSED_RESULT;
 
 /* ovs-ipo-status.c */
