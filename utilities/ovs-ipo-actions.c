@@ -45,14 +45,14 @@ load(struct db *db, struct overlay *overlay)
     return error;
 }
 
-/* Makes the rules what the database says now. */
+/* Makes the rules what the database says now, if there is an overlay. */
 static char *
 sync_rules(struct db *db)
 {
     struct overlay overlay;
     char *error = overlay_load(db, &overlay);
 
-    if (!error) {
+    if (!error && overlay.bridge) {
         error = rules_sync(&overlay, db_dry_run(db));
         overlay_destroy(&overlay);
     }
@@ -346,6 +346,26 @@ check_bridge(struct db *db, const struct overlay *overlay,
     return NULL;
 }
 
+/* Checks that a bridge that overlay_init() made has nothing that others
+ * added. */
+static char *
+check_created(const struct ovsrec_bridge *br)
+{
+    if (strcmp(smap_get_def(&br->external_ids, ID_OVERLAY, ""), "created")) {
+        return NULL;
+    }
+    for (size_t i = 0; i < br->n_ports; i++) {
+        const char *name = br->ports[i]->name;
+
+        if (strcmp(name, br->name) && strcmp(name, PLAIN_PORT)
+            && strcmp(name, TENANT_PORT)) {
+            return xasprintf("%s has a port %s that ovs-ipo did not make",
+                             br->name, name);
+        }
+    }
+    return NULL;
+}
+
 /* Gives back what overlay_init() took of a bridge that had no overlay. */
 static char *
 leave_bridge(struct db *db, const char *name)
@@ -367,11 +387,50 @@ leave_bridge(struct db *db, const char *name)
     return db_commit(db);
 }
 
+/* Within a change, gives the tunnel port 'iface', named 'name', its options
+ * from before, or removes it if there are none as there was no such port. */
+static void
+put_back(struct db *db, const struct ovsrec_bridge *br,
+         const struct ovsrec_interface *iface, const char *name,
+         const struct smap *options)
+{
+    if (iface) {
+        db_set_options(db, iface, options);
+    } else {
+        db_del_port(db, br, name);
+    }
+}
+
+/* Makes the tunnel ports again what 'overlay' says, which was loaded before
+ * they were changed, when there is nobody to hear of an error. */
+static void
+undo_tunnels(struct db *db, const struct overlay *overlay,
+             const struct smap *plain, const struct smap *tenants)
+{
+    db_begin(db);
+    put_back(db, overlay->bridge, overlay->plain, PLAIN_PORT, plain);
+    put_back(db, overlay->bridge, overlay->tenants, TENANT_PORT, tenants);
+    free(db_commit(db));
+    free(sync_rules(db));
+}
+
+/* Stores a copy of the options of 'iface', which may be null, in 'options'. */
+static void
+clone_options(const struct ovsrec_interface *iface, struct smap *options)
+{
+    if (iface) {
+        smap_clone(options, &iface->options);
+    } else {
+        smap_init(options);
+    }
+}
+
 /* Makes this node one of the overlay, or changes what it was. */
 char *
 overlay_init(struct db *db, const struct initialization *init)
 {
     struct overlay overlay, now;
+    struct smap plain, tenants;
     char *error = overlay_load(db, &overlay);
 
     if (error) {
@@ -388,6 +447,8 @@ overlay_init(struct db *db, const struct initialization *init)
     now = overlay;
     now.local_ip = init->local_ip;
     now.prefix = init->prefix;
+    clone_options(overlay.plain, &plain);
+    clone_options(overlay.tenants, &tenants);
     db_begin(db);
     now.bridge = db_find_bridge(db, init->bridge);
     if (!now.bridge) {
@@ -402,11 +463,11 @@ overlay_init(struct db *db, const struct initialization *init)
     error = commit_tunnels(db);
     if (error && !overlay.bridge) {
         free(leave_bridge(db, init->bridge));
-    } else if (error && overlay.plain && overlay.tenants) {
-        db_begin(db);
-        set_tunnels(db, &overlay);
-        free(commit_tunnels(db));
+    } else if (error) {
+        undo_tunnels(db, &overlay, &plain, &tenants);
     }
+    smap_destroy(&plain);
+    smap_destroy(&tenants);
     overlay_destroy(&overlay);
     return error;
 }
@@ -426,6 +487,9 @@ overlay_deinit(struct db *db)
                           overlay.n_containers);
     }
     if (!error) {
+        error = check_created(overlay.bridge);
+    }
+    if (!error) {
         error = rules_remove(overlay.bridge->name, db_dry_run(db));
     }
     if (!error) {
@@ -439,6 +503,9 @@ overlay_deinit(struct db *db)
             free(key);
         }
         error = leave_bridge(db, bridge);
+        if (error) {
+            free(sync_rules(db));
+        }
         free(bridge);
     }
     overlay_destroy(&overlay);
@@ -482,38 +549,83 @@ overlay_set_policy(struct db *db, const struct policy *policy, bool remove)
 /* Containers. */
 
 static void
-container_ids(const struct container *c, struct smap *ids)
+put_id(struct smap *ids, const char *key, char *value)
+{
+    smap_replace(ids, key, value);
+    free(value);
+}
+
+/* Stores the external_ids of 'c' in 'ids': those of 'iface' too that others
+ * put there, unless it is null. */
+static void
+container_ids(const struct container *c, const struct ovsrec_interface *iface,
+              struct smap *ids)
 {
     char ip[IP_FMT_SIZE], mac[18];
 
+    if (iface) {
+        smap_clone(ids, &iface->external_ids);
+    } else {
+        smap_init(ids);
+    }
     link_mac(c->ip, mac);
-    smap_init(ids);
-    smap_add(ids, ID_OVERLAY, ROLE_CONTAINER);
-    smap_add(ids, ID_IP, format_ip(c->ip, ip));
-    smap_add_format(ids, ID_TENANT, "%"PRIu32, c->tenant);
-    smap_add(ids, ID_NETNS, c->netns);
-    smap_add(ids, ID_NETNS_ID, c->netns_id);
-    smap_add(ids, ID_IFNAME, c->ifname);
-    smap_add_format(ids, ID_MTU, "%u", c->mtu);
-    smap_add(ids, ID_MAC, mac);
+    smap_replace(ids, ID_OVERLAY, ROLE_CONTAINER);
+    smap_replace(ids, ID_IP, format_ip(c->ip, ip));
+    put_id(ids, ID_TENANT, xasprintf("%"PRIu32, c->tenant));
+    smap_replace(ids, ID_NETNS, c->netns);
+    smap_replace(ids, ID_NETNS_ID, c->netns_id);
+    smap_replace(ids, ID_IFNAME, c->ifname);
+    put_id(ids, ID_MTU, xasprintf("%u", c->mtu));
+    smap_replace(ids, ID_MAC, mac);
+    smap_remove(ids, ID_OWNER);
     if (c->owner) {
-        smap_add(ids, ID_OWNER, c->owner);
+        smap_replace(ids, ID_OWNER, c->owner);
     }
 }
 
-static char *
-add_port(struct db *db, const struct ovsrec_bridge *br,
-         const struct container *c)
+/* Within a change, makes the port of 'c', or changes the one that it has, to
+ * 'type'. */
+static void
+put_port(struct db *db, const struct ovsrec_bridge *br,
+         const struct container *c, const char *type)
 {
+    const struct ovsrec_interface *iface = db_find_interface(db, c->device);
     struct smap ids;
-    char *error;
 
-    container_ids(c, &ids);
-    db_begin(db);
-    db_add_port(db, br, c->device, "", NULL, &ids);
+    container_ids(c, iface, &ids);
+    if (iface) {
+        db_set_interface(db, iface, type, &ids);
+    } else {
+        db_add_port(db, br, c->device, type, NULL, &ids);
+    }
     smap_destroy(&ids);
-    error = db_commit(db);
-    return error ? error : db_check_interface(db, c->device);
+}
+
+/* Returns whether put_port() would change nothing. */
+static bool
+has_port(const struct db *db, const struct container *c, const char *type)
+{
+    const struct ovsrec_interface *iface = db_find_interface(db, c->device);
+    struct smap ids;
+    bool same;
+
+    container_ids(c, iface, &ids);
+    same = iface && !strcmp(iface->type, type)
+        && smap_equal(&ids, &iface->external_ids);
+    smap_destroy(&ids);
+    return same;
+}
+
+static char *
+set_port(struct db *db, const struct ovsrec_bridge *br,
+         const struct container *c, const char *type)
+{
+    if (has_port(db, c, type)) {
+        return NULL;
+    }
+    db_begin(db);
+    put_port(db, br, c, type);
+    return db_commit(db);
 }
 
 static char *
@@ -525,28 +637,78 @@ del_port(struct db *db, const struct ovsrec_bridge *br,
     return db_commit(db);
 }
 
-/* Removes all of 'c' that is there, when there is nobody to hear of an
- * error. */
+/* What attach() finds in the database of a container: what has the same
+ * address, and thus the same port, and what has the same interface.  Copies;
+ * each may be null, and both may be the same. */
+struct remains {
+    struct container *same_ip, *same_ifname;
+};
+
+static bool
+is_again(const struct remains *r)
+{
+    return r->same_ip && r->same_ifname
+        && !strcmp(r->same_ip->device, r->same_ifname->device);
+}
+
+static bool
+has_other(const struct remains *r, const struct container *c)
+{
+    return r->same_ifname && strcmp(r->same_ifname->device, c->device);
+}
+
+/* Removes the devices of 'c', and makes the database what it was before 'c',
+ * when there is nobody to hear of an error. */
 static void
 undo_container(struct db *db, const struct ovsrec_bridge *br,
-               const struct container *c)
+               const struct container *c, const struct remains *r)
 {
-    free(del_port(db, br, c));
+    db_begin(db);
+    if (r->same_ip) {
+        put_port(db, br, r->same_ip, TYPE_ABSENT);
+    } else {
+        db_del_port(db, br, c->device);
+    }
+    if (has_other(r, c)) {
+        put_port(db, br, r->same_ifname, TYPE_ABSENT);
+    }
+    free(db_commit(db));
     free(link_delete(c->device, db_dry_run(db)));
     free(sync_rules(db));
 }
 
-/* Makes the devices and the port of 'c', of which there is none, or of which
- * there may be remains. */
+/* Lets ovs-vswitchd use the new device of 'c', instead of what the other
+ * container with its interface had. */
+static char *
+switch_ports(struct db *db, const struct ovsrec_bridge *br,
+             const struct container *c, const struct remains *r)
+{
+    char *error;
+
+    db_begin(db);
+    if (has_other(r, c)) {
+        db_del_port(db, br, r->same_ifname->device);
+    }
+    put_port(db, br, c, "");
+    error = db_commit(db);
+    if (!error) {
+        error = db_check_interface(db, c->device);
+    }
+    return (error || !has_other(r, c) ? error
+            : link_delete(r->same_ifname->device, db_dry_run(db)));
+}
+
+/* Makes the devices and the port of 'c', of which there may be remains.  What
+ * the database says of these stays there until the devices have been made. */
 static char *
 create_container(struct db *db, const struct overlay *overlay,
-                 const struct container *c)
+                 const struct container *c, const struct remains *r)
 {
     const struct ovsrec_bridge *br = overlay->bridge;
     char *error = NULL;
 
-    if (db_has_port(db, c->device)) {
-        error = del_port(db, br, c);
+    if (r->same_ip) {
+        error = set_port(db, br, r->same_ip, TYPE_ABSENT);
     }
     if (!error) {
         error = link_delete(c->device, db_dry_run(db));
@@ -557,11 +719,51 @@ create_container(struct db *db, const struct overlay *overlay,
     if (error) {
         return error;
     }
-    error = add_port(db, br, c);
+    error = switch_ports(db, br, c, r);
     if (error) {
-        undo_container(db, br, c);
+        undo_container(db, br, c, r);
     }
     return error;
+}
+
+/* Sets the devices of 'c' up again, and stores what has changed. */
+static char *
+repair_container(struct db *db, const struct overlay *overlay,
+                 const struct container *c, const struct container *before)
+{
+    bool userspace = is_userspace(overlay);
+    char *error = link_repair(c, userspace, db_dry_run(db));
+
+    if (!error) {
+        error = set_port(db, overlay->bridge, c, "");
+    }
+    if (!error) {
+        error = db_check_interface(db, c->device);
+    }
+    if (error) {
+        free(set_port(db, overlay->bridge, before, ""));
+        free(link_repair(before, userspace, db_dry_run(db)));
+    }
+    return error;
+}
+
+/* Returns whether 'c' has its devices, and in the namespace 'netns_id', not in
+ * an earlier one at the same path. */
+static bool
+has_devices(const struct container *c, const char *netns_id)
+{
+    return link_exists(c->device) && !strcmp(c->netns_id, netns_id);
+}
+
+/* Checks that nobody else has the port or the device of 'c', which is new. */
+static char *
+check_names(const struct db *db, const struct container *c)
+{
+    const char *what = (db_has_port(db, c->device) ? "port"
+                        : link_is_strange(c->ip, c->tenant) ? "device" : NULL);
+
+    return (what ? xasprintf("there is a %s %s that ovs-ipo did not make",
+                             what, c->device) : NULL);
 }
 
 /* Checks that nobody else has the address of 'c', as 'same_ip' may, and that
@@ -582,11 +784,46 @@ check_container(const struct overlay *overlay, const struct container *c,
                && netns_is(same_ip->netns, same_ip->netns_id)) {
         return xasprintf("%s is in use by %s in %s", ip, same_ip->ifname,
                          same_ip->netns);
-    } else if (same_ifname && !again && link_exists(same_ifname->device)) {
+    } else if (same_ifname && !again
+               && has_devices(same_ifname, c->netns_id)) {
         return xasprintf("%s in %s is attached as %s already", c->ifname,
                          c->netns, format_ip(same_ifname->ip, ip));
     }
     return NULL;
+}
+
+/* Attaches 'c', of which there are the remains 'r'. */
+static char *
+attach_again(struct db *db, const struct overlay *overlay,
+             const struct container *c, const struct remains *r)
+{
+    char *error;
+
+    if (is_again(r) && has_devices(r->same_ip, c->netns_id)) {
+        error = repair_container(db, overlay, c, r->same_ip);
+        return error ? error : sync_rules(db);
+    }
+    error = create_container(db, overlay, c, r);
+    if (!error) {
+        error = sync_rules(db);
+        if (error) {
+            undo_container(db, overlay->bridge, c, r);
+        }
+    }
+    return error;
+}
+
+/* Gives 'c' the MTU with which packets of any protocol fit the underlay. */
+static char *
+choose_mtu(const struct overlay *overlay, struct container *c)
+{
+    unsigned int mtu;
+    char *error = link_underlay_mtu(overlay->local_ip, &mtu);
+
+    if (!error) {
+        c->mtu = mtu - (c->tenant ? GROWTH_WITH_TENANT : GROWTH);
+    }
+    return error;
 }
 
 static char *
@@ -597,35 +834,36 @@ attach(struct db *db, const struct overlay *overlay, struct container *c)
     const struct container *same_ifname
         = overlay_find_netns(overlay, c->netns, c->netns_id, c->ifname);
     char *error = check_container(overlay, c, same_ip, same_ifname);
+    struct remains r;
 
+    if (!error && !same_ip) {
+        error = check_names(db, c);
+    }
+    if (!error && !c->mtu) {
+        error = choose_mtu(overlay, c);
+    }
     if (error) {
         return error;
     }
-    if (!c->mtu) {
-        error = link_underlay_mtu(overlay->local_ip, &c->mtu);
-        if (error) {
-            return error;
-        }
-        c->mtu -= c->tenant ? GROWTH_WITH_TENANT : GROWTH;
+    r.same_ip = same_ip ? container_clone(same_ip) : NULL;
+    r.same_ifname = same_ifname ? container_clone(same_ifname) : NULL;
+    if (is_again(&r) && !c->owner) {
+        /* It stays that of who attached it and will detach it. */
+        c->owner = r.same_ip->owner;
     }
-    if (same_ip && same_ip == same_ifname && link_exists(c->device)) {
-        error = link_repair(c, is_userspace(overlay), db_dry_run(db));
-        return error ? error : sync_rules(db);
-    }
-    if (same_ifname && same_ifname != same_ip) {
-        /* What is left of a container that had another address. */
-        error = del_port(db, overlay->bridge, same_ifname);
-    }
-    if (!error) {
-        error = create_container(db, overlay, c);
-    }
-    if (!error) {
-        error = sync_rules(db);
-        if (error) {
-            undo_container(db, overlay->bridge, c);
-        }
-    }
+    error = attach_again(db, overlay, c, &r);
+    container_free(r.same_ip);
+    container_free(r.same_ifname);
     return error;
+}
+
+/* Checks that the namespace 'id' is not the one that this node is in. */
+static char *
+check_netns(const char *word, const char *id)
+{
+    return (netns_is_same("/proc/self/ns/net", id)
+            ? xasprintf("the namespace of '%s' is this node's own", word)
+            : NULL);
 }
 
 /* Puts a container onto the overlay.  If it is there already, it is set up
@@ -655,7 +893,10 @@ overlay_attach(struct db *db, const struct attachment *a)
         };
 
         link_name(a->ip, a->tenant, device);
-        error = attach(db, &overlay, &c);
+        error = check_netns(a->netns, netns_id);
+        if (!error) {
+            error = attach(db, &overlay, &c);
+        }
         free(netns);
         free(netns_id);
     }
@@ -663,61 +904,109 @@ overlay_attach(struct db *db, const struct attachment *a)
     return error;
 }
 
-/* Takes the container 'c' off the overlay. */
+/* Removes the port of 'c', its rules, and last what could not be undone, its
+ * devices. */
+static char *
+detach(struct db *db, const struct ovsrec_bridge *br,
+       const struct container *c)
+{
+    char *error = del_port(db, br, c);
+
+    if (!error) {
+        error = sync_rules(db);
+    }
+    if (!error) {
+        error = link_delete(c->device, db_dry_run(db));
+    }
+    if (error) {
+        free(set_port(db, br, c, ""));
+        free(sync_rules(db));
+    }
+    return error;
+}
+
+/* Takes 'container' off the overlay, which may have lost its tunnel ports. */
 char *
 overlay_detach(struct db *db, const struct container *container)
 {
     struct container *c = container_clone(container);
     struct overlay overlay;
-    char *error = load(db, &overlay);
+    char *error = overlay_load(db, &overlay);
 
     if (!error) {
-        error = del_port(db, overlay.bridge, c);
-        if (!error) {
-            error = link_delete(c->device, db_dry_run(db));
-            if (error) {
-                free(add_port(db, overlay.bridge, c));
-            }
-        }
-        overlay_destroy(&overlay);
+        error = overlay_require_bridge(&overlay);
     }
+    if (!error) {
+        error = rules_reachable(overlay.bridge->name);
+    }
+    if (!error) {
+        error = detach(db, overlay.bridge, c);
+    }
+    overlay_destroy(&overlay);
     container_free(c);
-    return error ? error : sync_rules(db);
+    return error;
 }
 
 /* Everything. */
 
-/* Makes the devices of 'c' what they shall be, if it is still there. */
+/* Makes the devices of 'c', whose namespace is there, what they shall be. */
 static char *
-restore(struct db *db, const struct overlay *overlay, struct container *c)
+restore(struct db *db, const struct overlay *overlay,
+        const struct container *c)
 {
-    char *path, *id, *error;
+    struct container now = *c;
+    struct remains r = { .same_ip = CONST_CAST(struct container *, c) };
+    char *path, *id;
+    char *error = netns_find(c->netns, &path, &id);
 
-    if (!netns_is(c->netns, c->netns_id)) {
-        return xasprintf("namespace %s is gone", c->netns);
-    } else if (link_exists(c->device)) {
-        return link_repair(c, is_userspace(overlay), db_dry_run(db));
+    if (error) {
+        return error;
     }
-    error = netns_find(c->netns, &path, &id);
-    if (!error) {
-        free(path);
-        free(CONST_CAST(char *, c->netns_id));
-        c->netns_id = id;
-        error = create_container(db, overlay, c);
-    }
+    now.netns_id = id;
+    error = (has_devices(c, id) ? repair_container(db, overlay, c, c)
+             : create_container(db, overlay, &now, &r));
+    free(path);
+    free(id);
     return error;
 }
 
+/* Restores the 'n' 'containers', and appends what is to be said of those that
+ * cannot be to 'notes', a line each.  Returns how many are still there, but
+ * could not be restored. */
+static size_t
+restore_all(struct db *db, const struct overlay *overlay,
+            struct container **containers, size_t n, struct ds *notes)
+{
+    size_t n_failed = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct container *c = containers[i];
+        bool gone = !netns_is(c->netns, c->netns_id);
+        char *note = (gone ? xasprintf("namespace %s is gone", c->netns)
+                      : restore(db, overlay, c));
+        char ip[IP_FMT_SIZE];
+
+        if (note) {
+            ds_put_format(notes, "container %s of tenant %"PRIu32": %s\n",
+                          format_ip(c->ip, ip), c->tenant, note);
+            n_failed += !gone;
+            free(note);
+        }
+    }
+    return n_failed;
+}
+
 /* Makes devices and rules what the database says, if there is an overlay on
- * this node.  What is to be said of
- * containers that could not be restored is appended to 'notes', a line each. */
+ * this node.  What is to be said of containers that could not be restored is
+ * appended to 'notes', a line each.  That is an error unless their namespaces
+ * are gone. */
 char *
 overlay_sync(struct db *db, struct ds *notes)
 {
     struct overlay overlay;
     struct container **containers;
     char *error = overlay_load(db, &overlay);
-    size_t n;
+    size_t n, n_failed;
 
     if (error || !overlay.bridge) {
         return error;
@@ -732,19 +1021,14 @@ overlay_sync(struct db *db, struct ds *notes)
     for (size_t i = 0; i < n; i++) {
         containers[i] = container_clone(&overlay.containers[i]);
     }
+    n_failed = restore_all(db, &overlay, containers, n, notes);
     for (size_t i = 0; i < n; i++) {
-        char *note = restore(db, &overlay, containers[i]);
-        char ip[IP_FMT_SIZE];
-
-        if (note) {
-            ds_put_format(notes, "container %s of tenant %"PRIu32": %s\n",
-                          format_ip(containers[i]->ip, ip),
-                          containers[i]->tenant, note);
-            free(note);
-        }
         container_free(containers[i]);
     }
     free(containers);
     overlay_destroy(&overlay);
-    return sync_rules(db);
+    error = sync_rules(db);
+    return (error || !n_failed ? error
+            : xasprintf("%"PRIuSIZE" containers could not be restored",
+                        n_failed));
 }

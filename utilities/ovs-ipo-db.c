@@ -168,7 +168,7 @@ db_find_bridge(const struct db *db, const char *name)
 }
 
 /* Returns the interface 'name', or null. */
-static const struct ovsrec_interface *
+const struct ovsrec_interface *
 db_find_interface(const struct db *db, const char *name)
 {
     const struct ovsrec_interface *iface;
@@ -373,6 +373,23 @@ db_set_options(struct db *db, const struct ovsrec_interface *iface,
     }
     ovsrec_interface_verify_options(iface);
     ovsrec_interface_set_options(iface, options);
+}
+
+/* Sets the type and the external_ids of 'iface'. */
+void
+db_set_interface(struct db *db, const struct ovsrec_interface *iface,
+                 const char *type, const struct smap *external_ids)
+{
+    if (db->dry_run) {
+        printf("ovs-vsctl clear interface %s external_ids "
+               "-- set interface %s type='\"%s\"'",
+               iface->name, iface->name, type);
+        print_map("external_ids", external_ids);
+        putchar('\n');
+    }
+    ovsrec_interface_verify_external_ids(iface);
+    ovsrec_interface_set_type(iface, type);
+    ovsrec_interface_set_external_ids(iface, external_ids);
 }
 
 /* Waits until ovs-vswitchd has done what the database said at 'cfg'. */

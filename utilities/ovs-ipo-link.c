@@ -64,10 +64,10 @@ netns_find(const char *word, char **path, char **id)
     return NULL;
 }
 
-/* Returns whether the namespace at 'path' is there, and if 'path' is one of a
- * process, whose number another one may have by now, is still 'id'. */
-bool
-netns_is(const char *path, const char *id)
+/* Returns whether the namespace at 'path' is there, and is 'id' unless that is
+ * null. */
+static bool
+netns_matches(const char *path, const char *id)
 {
     char *found, *found_id, *error;
     bool same;
@@ -77,10 +77,26 @@ netns_is(const char *path, const char *id)
         free(error);
         return false;
     }
-    same = strncmp(path, "/proc/", 6) || !strcmp(id, found_id);
+    same = !id || !strcmp(id, found_id);
     free(found);
     free(found_id);
     return same;
+}
+
+/* Returns whether the namespace at 'path' is there, and if 'path' is one of a
+ * process, whose number another one may have by now, is still 'id'. */
+bool
+netns_is(const char *path, const char *id)
+{
+    return netns_matches(path, strncmp(path, "/proc/", 6) ? NULL : id);
+}
+
+/* Returns whether the namespace at 'path' is 'id', not one that was made anew
+ * at the same path. */
+bool
+netns_is_same(const char *path, const char *id)
+{
+    return netns_matches(path, id);
 }
 
 /* Programs. */
@@ -279,6 +295,36 @@ link_exists(const char *name)
     return if_nametoindex(name) != 0;
 }
 
+/* Stores the MAC address of this node's end of the pair for container 'ip' in
+ * 'mac'.  It shows whose the device is from its first moment on. */
+static void
+link_node_mac(uint32_t ip, char mac[18])
+{
+    link_mac(ip, mac);
+    memcpy(mac, "06", 2);
+}
+
+/* Returns whether the device of container 'ip' of 'tenant' is there, but was
+ * not made by link_create(). */
+bool
+link_is_strange(uint32_t ip, uint32_t tenant)
+{
+    char name[IF_NAMESIZE], mac[18], found[18];
+    struct ifreq ifr;
+
+    link_name(ip, tenant, name);
+    if (!link_exists(name)) {
+        return false;
+    }
+    link_node_mac(ip, mac);
+    if (af_inet_ifreq_ioctl(name, &ifr, SIOCGIFHWADDR, "SIOCGIFHWADDR")) {
+        return true;
+    }
+    snprintf(found, sizeof found, ETH_ADDR_FMT, ETH_ADDR_BYTES_ARGS(
+                 (const uint8_t *) ifr.ifr_hwaddr.sa_data));
+    return strcmp(mac, found);
+}
+
 /* Appends what makes the container's end what it is.  'verb' is "add", which
  * spares what is there, or "replace". */
 static void
@@ -369,13 +415,15 @@ link_create(const struct container *c, bool userspace, bool dry_run)
 {
     char *here = dry_run ? xstrdup("$$") : xasprintf("%d", (int) getpid());
     struct ds commands = DS_EMPTY_INITIALIZER;
-    char mac[18];
+    char mac[18], node_mac[18];
     char *error;
 
     link_mac(c->ip, mac);
+    link_node_mac(c->ip, node_mac);
     ds_put_cstr(&commands, "link set lo up\n");
     ds_put_format(&commands, "link add name %s address %s type veth "
-                  "peer name %s netns %s\n", c->ifname, mac, c->device, here);
+                  "peer name %s address %s netns %s\n", c->ifname, mac,
+                  c->device, node_mac, here);
     free(here);
     put_container_end(&commands, c, "add");
     error = run_ip(c->netns, ds_cstr(&commands), dry_run);

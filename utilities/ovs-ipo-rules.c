@@ -94,8 +94,9 @@ put_container(struct sset *rules, const struct container *c)
              "set_field:%s->eth_dst,output:\"%s\"", c->tenant, ip, mac, port);
 }
 
+/* What concerns containers without a tenant. */
 static void
-put_remote(struct sset *rules, const struct remote *r)
+put_remote_plain(struct sset *rules, const struct remote *r)
 {
     char ip[IP_FMT_SIZE], prefix[PREFIX_FMT_SIZE];
 
@@ -104,13 +105,22 @@ put_remote(struct sset *rules, const struct remote *r)
     put_rule(rules, "table=0,priority=110,ip,in_port=\""PLAIN_PORT"\","
              "tun_src=%s,nw_src=%s actions=goto_table:"TABLE_POLICY,
              ip, prefix);
+    put_rule(rules, "table="TABLE_ROUTE",priority=110,ip,metadata=0,nw_dst=%s "
+             "actions=dec_ttl,set_field:%s->tun_dst,output:\""PLAIN_PORT"\"",
+             prefix, ip);
+}
+
+static void
+put_remote_tenants(struct sset *rules, const struct remote *r)
+{
+    char ip[IP_FMT_SIZE], prefix[PREFIX_FMT_SIZE];
+
+    format_ip(r->ip, ip);
+    format_prefix(&r->prefix, prefix);
     put_rule(rules, "table=0,priority=110,ip,in_port=\""TENANT_PORT"\","
              "tun_src=%s,nw_src=%s actions="
              "move:NXM_NX_TUN_ID[]->OXM_OF_METADATA[],"
              "goto_table:"TABLE_POLICY, ip, prefix);
-    put_rule(rules, "table="TABLE_ROUTE",priority=110,ip,metadata=0,nw_dst=%s "
-             "actions=dec_ttl,set_field:%s->tun_dst,output:\""PLAIN_PORT"\"",
-             prefix, ip);
     put_rule(rules, "table="TABLE_ROUTE",priority=100,ip,nw_dst=%s actions="
              "dec_ttl,set_field:%s->tun_dst,"
              "move:OXM_OF_METADATA[]->NXM_NX_TUN_ID[],"
@@ -138,25 +148,41 @@ has_port(const struct ovsrec_interface *iface, enum rules_action action)
     return iface->n_ofport ? iface->ofport[0] > 0 : action == RULES_PRINT;
 }
 
+/* What is about a tunnel port, if that has not been lost. */
+static void
+put_tunnels(struct sset *rules, const struct overlay *overlay)
+{
+    if (overlay->plain) {
+        put_rule(rules, "table=0,priority=100,in_port=\""PLAIN_PORT"\" "
+                 "actions=drop");
+    }
+    if (overlay->tenants) {
+        put_rule(rules, "table=0,priority=120,in_port=\""TENANT_PORT"\","
+                 "tun_id=0 actions=drop");
+        put_rule(rules, "table=0,priority=100,in_port=\""TENANT_PORT"\" "
+                 "actions=drop");
+    }
+    for (size_t i = 0; i < overlay->n_remotes; i++) {
+        if (overlay->plain) {
+            put_remote_plain(rules, &overlay->remotes[i]);
+        }
+        if (overlay->tenants) {
+            put_remote_tenants(rules, &overlay->remotes[i]);
+        }
+    }
+}
+
 static void
 put_all(struct sset *rules, const struct overlay *overlay,
         enum rules_action action)
 {
-    put_rule(rules, "table=0,priority=100,in_port=\""PLAIN_PORT"\" "
-             "actions=drop");
-    put_rule(rules, "table=0,priority=120,in_port=\""TENANT_PORT"\",tun_id=0 "
-             "actions=drop");
-    put_rule(rules, "table=0,priority=100,in_port=\""TENANT_PORT"\" "
-             "actions=drop");
+    put_tunnels(rules, overlay);
     put_rule(rules, "table="TABLE_POLICY",priority=0 "
              "actions=goto_table:"TABLE_ROUTE);
     for (size_t i = 0; i < overlay->n_containers; i++) {
         if (has_port(overlay->containers[i].iface, action)) {
             put_container(rules, &overlay->containers[i]);
         }
-    }
-    for (size_t i = 0; i < overlay->n_remotes; i++) {
-        put_remote(rules, &overlay->remotes[i]);
     }
     for (size_t i = 0; i < overlay->n_policies; i++) {
         put_policy(rules, &overlay->policies[i]);
@@ -179,8 +205,12 @@ put_port(struct ofputil_port_map *ports, const struct ovsrec_interface *iface,
 static void
 put_ports(const struct overlay *overlay, struct ofputil_port_map *ports)
 {
-    put_port(ports, overlay->plain, 0);
-    put_port(ports, overlay->tenants, 1);
+    if (overlay->plain) {
+        put_port(ports, overlay->plain, 0);
+    }
+    if (overlay->tenants) {
+        put_port(ports, overlay->tenants, 1);
+    }
     for (size_t i = 0; i < overlay->n_containers; i++) {
         put_port(ports, overlay->containers[i].iface, i + 2);
     }

@@ -263,18 +263,26 @@ overlay_destroy(struct overlay *overlay)
     memset(overlay, 0, sizeof *overlay);
 }
 
+/* Returns an error if there is no overlay on this node. */
+char *
+overlay_require_bridge(const struct overlay *overlay)
+{
+    return (overlay->bridge ? NULL : xstrdup("there is no overlay here yet "
+                                             "(see \"ovs-ipo init\")"));
+}
+
 /* Returns an error if there is no overlay on this node, or only a part. */
 char *
 overlay_require(const struct overlay *overlay)
 {
-    if (!overlay->bridge) {
-        return xstrdup("there is no overlay here yet (see \"ovs-ipo init\")");
-    } else if (!overlay->plain || !overlay->tenants) {
-        return xasprintf("%s has lost its port %s (see \"ovs-ipo init\")",
+    char *error = overlay_require_bridge(overlay);
+
+    if (!error && (!overlay->plain || !overlay->tenants)) {
+        error = xasprintf("%s has lost its port %s (see \"ovs-ipo init\")",
                          overlay->bridge->name,
                          overlay->plain ? TENANT_PORT : PLAIN_PORT);
     }
-    return NULL;
+    return error;
 }
 
 const struct remote *
@@ -351,6 +359,9 @@ container_clone(const struct container *c)
 void
 container_free(struct container *c)
 {
+    if (!c) {
+        return;
+    }
     free(CONST_CAST(char *, c->device));
     free(CONST_CAST(char *, c->netns));
     free(CONST_CAST(char *, c->netns_id));

@@ -46,6 +46,7 @@ container_state(const struct container *c)
 {
     return (!netns_is(c->netns, c->netns_id) ? "no namespace"
             : !link_exists(c->device) ? "no device"
+            : !netns_is_same(c->netns, c->netns_id) ? "another namespace"
             : !has_port(c->iface) ? "no port"
             : "ok");
 }

@@ -213,7 +213,7 @@ run_detach(struct db *db, char *args[], int n OVS_UNUSED,
     char *error = overlay_load(db, &overlay);
 
     if (!error) {
-        error = overlay_require(&overlay);
+        error = overlay_require_bridge(&overlay);
     }
     if (!error) {
         c = find_container(&overlay, args[0], o);

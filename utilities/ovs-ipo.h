@@ -49,6 +49,10 @@ struct smap;
 #define ID_OWNER "ovs-ipo-owner"
 #define ID_MAC "attached-mac"
 
+/* The type of a container's interface while it has no device.  There is none
+ * of this name, so that ovs-vswitchd lets go of the port. */
+#define TYPE_ABSENT "absent"
+
 #define ROLE_PLAIN "plain"
 #define ROLE_TENANTS "tenants"
 #define ROLE_CONTAINER "container"
@@ -144,6 +148,8 @@ void db_close(struct db *);
 bool db_dry_run(const struct db *);
 const struct ovsrec_bridge *db_find_bridge(const struct db *,
                                            const char *name);
+const struct ovsrec_interface *db_find_interface(const struct db *,
+                                                 const char *name);
 bool db_has_port(const struct db *, const char *name);
 
 void db_begin(struct db *);
@@ -157,6 +163,8 @@ void db_add_port(struct db *, const struct ovsrec_bridge *, const char *name,
 void db_del_port(struct db *, const struct ovsrec_bridge *, const char *name);
 void db_set_options(struct db *, const struct ovsrec_interface *,
                     const struct smap *options);
+void db_set_interface(struct db *, const struct ovsrec_interface *,
+                      const char *type, const struct smap *external_ids);
 char *db_commit(struct db *) OVS_WARN_UNUSED_RESULT;
 char *db_check_interface(struct db *, const char *name)
     OVS_WARN_UNUSED_RESULT;
@@ -183,8 +191,10 @@ char *netns_path(const char *word);
 char *netns_find(const char *word, char **path, char **id)
     OVS_WARN_UNUSED_RESULT;
 bool netns_is(const char *path, const char *id);
+bool netns_is_same(const char *path, const char *id);
 void link_name(uint32_t ip, uint32_t tenant, char name[IF_NAMESIZE]);
 bool link_exists(const char *name);
+bool link_is_strange(uint32_t ip, uint32_t tenant);
 char *link_create(const struct container *, bool userspace, bool dry_run)
     OVS_WARN_UNUSED_RESULT;
 char *link_repair(const struct container *, bool userspace, bool dry_run)
@@ -227,6 +237,7 @@ char *overlay_attach(struct db *, const struct attachment *)
 char *overlay_detach(struct db *, const struct container *)
     OVS_WARN_UNUSED_RESULT;
 char *overlay_sync(struct db *, struct ds *notes) OVS_WARN_UNUSED_RESULT;
+char *overlay_require_bridge(const struct overlay *) OVS_WARN_UNUSED_RESULT;
 char *overlay_require(const struct overlay *) OVS_WARN_UNUSED_RESULT;
 
 /* ovs-ipo-status.c */
