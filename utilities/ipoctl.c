@@ -23,6 +23,10 @@ static const char usage[] =
     "  peer show [dev DEV] [node ADDRESS]\n"
     "  stats [dev DEV]            packets sent, received and dropped\n"
     "  monitor                    print changes of peers as they happen\n"
+    "  probe REMOTE [--count N] [--interval MS] [--timeout S] [--local-ip IP]\n"
+    "                             is the network between fit for IPO?\n"
+    "  reflect [--local-ip IP] [--timeout S]\n"
+    "                             answer the probes of others\n"
     "  help\n"
     "\n"
     "Options:\n"
@@ -115,6 +119,8 @@ static const struct command {
     { "peer", "show", peer_show, false },
     { "stats", NULL, stats, false },
     { "monitor", NULL, monitor, false },
+    { "probe", NULL, probe, false },
+    { "reflect", NULL, reflect, false },
     { "help", NULL, help, false },
 };
 

@@ -15,7 +15,8 @@
 enum {
     EXIT_OK,
     EXIT_FAILED,                /* The system refused. */
-    EXIT_USAGE                  /* The command is not one. */
+    EXIT_USAGE,                 /* The command is not one. */
+    EXIT_UNFIT                  /* "probe": the network is not fit. */
 };
 
 #define ARRAY_SIZE(ARRAY) (sizeof (ARRAY) / sizeof (ARRAY)[0])
@@ -110,6 +111,11 @@ int monitor(char **words);
 /* ipoctl-stats.c: "stats". */
 
 int stats(char **words);
+
+/* ipoctl-probe.c, ipoctl-reflect.c: is the network fit? */
+
+int probe(char **words);
+int reflect(char **words);
 
 /* ipoctl-dev.c: devices by name and by number. */
 
