@@ -53,6 +53,7 @@ system_testsuite_files = \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-overlay.at \
+	tests/system-probe.at \
 	tests/system-tool.at \
 	tests/system-userspace-macros.at \
 	tests/system-userspace-testsuite.at
@@ -138,6 +139,7 @@ EXTRA_DIST += \
 	tests/kmod-vectors.py \
 	tests/nodes.sh \
 	tests/ping-all.py \
+	tests/probe-packets.py \
 	tests/seed \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \

@@ -14,7 +14,8 @@
  *     1         1 if an answer, else 0
  *     1         in answers: TTL of the request
  *     1         version, 1
- *     2 + 2 + 2 in answers: arrived, changed, largest
+ *     2 + 2     in answers: changed, largest
+ *     2 each    in answers: arrived, of each kind
  *     ...       zeros
  *
  * 198.18.0.0, the inner address on both sides, is none that a container has: it
@@ -30,7 +31,7 @@
 #define INNER_PROTOCOL 17       /* UDP. */
 #define KEY 0xfffffffdu
 #define UDP_LEN 8
-#define DATA_LEN 32             /* What follows UDP's header, but zeros. */
+#define DATA_LEN 48             /* What follows UDP's header, but zeros. */
 #define VERSION 1
 
 static const uint8_t magic[8] = { 'i', 'p', 'o', 'p', 'r', 'o', 'b', 'e' };
@@ -91,9 +92,11 @@ put_udp(const struct probe *p, uint8_t *udp, unsigned int len,
     data[23] = p->is_answer;
     data[24] = p->request_ttl;
     data[25] = VERSION;
-    put16(data + 26, p->arrived);
-    put16(data + 28, p->changed);
-    put16(data + 30, p->largest);
+    put16(data + 26, p->changed);
+    put16(data + 28, p->largest);
+    for (int i = 0; i < PROBE_N_KINDS; i++) {
+        put16(data + 30 + 2 * i, p->arrived[i]);
+    }
 
     sum = ipo_csum_words(udp, (len + 3) & ~3u);
     csum = ~ipo_csum_fold(sum + src + dst + INNER_PROTOCOL + len);
@@ -186,9 +189,11 @@ probe_parse(const uint8_t *ip, size_t len, struct probe *p)
     p->is_answer = data[23];
     p->port = get16(p->is_answer ? udp + 2 : udp);
     p->request_ttl = data[24];
-    p->arrived = get16(data + 26);
-    p->changed = get16(data + 28);
-    p->largest = get16(data + 30);
+    p->changed = get16(data + 26);
+    p->largest = get16(data + 28);
+    for (int i = 0; i < PROBE_N_KINDS; i++) {
+        p->arrived[i] = get16(data + 30 + 2 * i);
+    }
     if (!p->port || p->size < PROBE_MIN_SIZE
         || get16(p->is_answer ? udp : udp + 2) != PROBE_PORT) {
         return PROBE_MALFORMED;

@@ -55,13 +55,6 @@ is_unfit(void)
     return false;
 }
 
-/* Returns whether packets of 'kind' pass at all. */
-bool
-result_passes(const struct probe_result *r, enum probe_kind kind)
-{
-    return r->count[kind][0].answered > 0;
-}
-
 /* Appends to the 'size' bytes of 'buf'. */
 static void __attribute__((format(printf, 3, 4)))
 append(char *buf, size_t size, const char *format, ...)
@@ -190,6 +183,15 @@ refused_here(const struct probe_run *run, unsigned int kinds)
     return refused & kinds;
 }
 
+/* Returns whether most packets of 'kind' arrive, answered or not. */
+static bool
+arrives(const struct probe_run *run, enum probe_kind kind)
+{
+    struct probe_count c = run_count(run, 1, run->n_sent, kind);
+
+    return run->arrived[kind] && run->arrived[kind] * 5u >= c.sent * 4;
+}
+
 /* Says that 'what' does not pass, and where: 'kinds' show it, of which 'kind'
  * was followed. */
 static void
@@ -209,26 +211,17 @@ find_loss(const struct probe_run *run, const struct probe_result *r,
     } else if ((run->changed | run->answer_changed) & kinds) {
         find("changed", unfit, "%s: changed on the way %s", what,
              run->changed & kinds ? "there" : "back");
-    } else if (run->arrived & kinds) {
+    } else if (arrives(run, kind)) {
         find(code, unfit, "%s: dropped on the way back; probe from there to "
              "see where", what);
+    } else if (run->arrived[kind]) {
+        find(code, unfit, "%s: few arrive, and no answer comes back", what);
     } else {
         find(code, unfit, "%s: dropped %s", what, place(run, r, kind, where));
     }
 }
 
 /* What does not pass. */
-
-static unsigned int
-failing(const struct probe_result *r)
-{
-    unsigned int kinds = 0;
-
-    for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        kinds |= (unsigned int) !result_passes(r, kind) << kind;
-    }
-    return kinds;
-}
 
 /* IPO's protocols, with or without an option. */
 static void
@@ -364,8 +357,9 @@ find_loss_rates(const struct probe_result *r)
     for (int kind = PROBE_BARE_COMPACT; kind < PROBE_N_KINDS; kind++) {
         struct probe_count c = total(r, kind), b = r->burst[kind];
 
-        if (!c.answered || (!is_lossier(c, plain)
-                            && !is_lossier(b, r->burst[PROBE_PLAIN]))) {
+        if (!(r->passing & BIT(kind))
+            || (!is_lossier(c, plain)
+                && !is_lossier(b, r->burst[PROBE_PLAIN]))) {
             continue;
         }
         *(BARES & BIT(kind) ? &bare_lossy : &lossy) |= BIT(kind);
@@ -503,7 +497,7 @@ find_advice(const struct probe_result *r, unsigned int bad)
 static void
 find_all(const struct probe_run *run, const struct probe_result *r)
 {
-    unsigned int bad = failing(r);
+    unsigned int bad = ~r->passing & (BIT(PROBE_N_KINDS) - 1);
 
     n_findings = 0;
     if (bad & BIT(PROBE_PLAIN)) {
@@ -661,8 +655,8 @@ json_kind(const struct probe_run *run, const struct probe_result *r,
     json_string("kind", k->name);
     json_number("protocol", k->protocol);
     json_number("option_bytes", k->opt_len);
-    json_string("passes", (result_passes(r, kind) ? "yes"
-                           : run->arrived & BIT(kind) ? "there but not back"
+    json_string("passes", (r->passing & BIT(kind) ? "yes"
+                           : arrives(run, kind) ? "there but not back"
                            : "no"));
     json_open("sizes", '[');
     for (int i = 0; i < PROBE_N_SIZES; i++) {

@@ -20,6 +20,21 @@
 static uint8_t room[PROBE_ROOM];
 static uint8_t received[PROBE_MAX_SIZE + 1];
 
+static bool
+is_ours(uint32_t addr)
+{
+    static uint32_t addrs[PROBE_MAX_ADDRS];
+    unsigned int n = 0;
+
+    probe_addrs(addrs, PROBE_MAX_ADDRS, &n);
+    while (n-- > 0) {
+        if (addrs[n] == addr) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Finds out from which address this host talks to the remote. */
 static int
 find_local(struct probe_run *run)
@@ -48,8 +63,12 @@ find_local(struct probe_run *run)
     }
     if (!run->local) {
         run->local = ntohl(sin.sin_addr.s_addr);
+    } else if (!is_ours(run->local)) {
+        probe_name(run->local, name);
+        return complain(EXIT_FAILED, "%s is no address of this host", name);
     }
-    if (run->local == run->remote) {
+    if (is_ours(run->remote)) {
+        probe_name(run->remote, name);
         return complain(EXIT_FAILED, "%s is an address of this host", name);
     }
     return EXIT_OK;
@@ -89,6 +108,23 @@ run_close(struct probe_run *run)
     free(run->sent);
 }
 
+/* Takes note of what the reflector says in the answer to 's'. */
+static void
+take_counts(struct probe_run *run, const struct probe_sent *s,
+            const struct probe *p)
+{
+    run->changed |= p->changed;
+    if (p->largest > run->largest) {
+        run->largest = p->largest;
+    }
+    /* Those with a small TTL would not be expected to arrive. */
+    for (int i = 0; i < PROBE_N_KINDS && s->ttl == PROBE_TTL; i++) {
+        if (p->arrived[i] > run->arrived[i]) {
+            run->arrived[i] = p->arrived[i];
+        }
+    }
+}
+
 /* Takes the answer in the 'len' bytes of 'received', if it is one to us. */
 static void
 take_answer(struct probe_run *run, size_t len)
@@ -108,11 +144,7 @@ take_answer(struct probe_run *run, size_t len)
     if (s->kind != p.kind || s->size != p.size) {
         return;
     }
-    run->arrived |= p.arrived;
-    run->changed |= p.changed;
-    if (p.largest > run->largest) {
-        run->largest = p.largest;
-    }
+    take_counts(run, s, &p);
     if (verdict == PROBE_CHANGED) {
         run->answer_changed |= 1u << p.kind;
     } else if (!s->answered) {
@@ -342,7 +374,8 @@ compare_u64(const void *a_, const void *b_)
     return *a < *b ? -1 : *a > *b;
 }
 
-/* Counts the packets of 'kind' from 'first' up to but not 'end'. */
+/* Counts the packets of 'kind' from 'first' up to but not 'end', but for those
+ * with a small TTL. */
 struct probe_count
 run_count(const struct probe_run *run, unsigned int first, unsigned int end,
           enum probe_kind kind)
@@ -357,7 +390,7 @@ run_count(const struct probe_run *run, unsigned int first, unsigned int end,
     for (unsigned int i = first; i < end; i++) {
         const struct probe_sent *s = &run->sent[i];
 
-        if (s->kind == kind && !s->too_big) {
+        if (s->kind == kind && s->ttl == PROBE_TTL && !s->too_big) {
             c.sent++;
             if (s->answered) {
                 times[c.answered++] = s->answered - s->sent;

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
@@ -112,6 +113,22 @@ open_sink(int type, int protocol, uint16_t *port)
     return EXIT_OK;
 }
 
+/* Opens a socket that sends packets of any size that the device takes, whatever
+ * the kernel believes of the path's MTU. */
+static int
+open_sender(int *fd)
+{
+    int discover = IP_PMTUDISC_PROBE;
+
+    *fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                 IPPROTO_RAW);
+    if (*fd < 0) {
+        return fail("open a raw socket");
+    }
+    return setsockopt(*fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover,
+                      sizeof discover) ? fail("set up a raw socket") : EXIT_OK;
+}
+
 /* Opens the sockets, UDP's with 'port', or any port if that is 0.  All of them
  * last as long as the process. */
 int
@@ -124,9 +141,7 @@ probe_open(struct probe_sockets *s, uint16_t port)
         || open_sink(SOCK_RAW, IPO_PROTO_EXTENDED, NULL)) {
         return EXIT_FAILED;
     }
-    s->send = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                     IPPROTO_RAW);
-    return s->send < 0 ? fail("open a raw socket") : EXIT_OK;
+    return open_sender(&s->send);
 }
 
 /* Opens a socket that gets all ICMP messages, from the IP header on. */
@@ -149,6 +164,28 @@ probe_send(const struct probe_sockets *s, const uint8_t *packet, size_t size,
 
     return sendto(s->send, packet, size, 0, (struct sockaddr *) &sin,
                   sizeof sin) < 0 ? errno : 0;
+}
+
+/* Reads this host's addresses into 'addrs', of 'max' elements.  Returns false if
+ * that fails, and then they are what they were. */
+bool
+probe_addrs(uint32_t *addrs, unsigned int max, unsigned int *n)
+{
+    struct ifaddrs *list;
+    struct sockaddr_in sin;
+
+    if (getifaddrs(&list)) {
+        return false;
+    }
+    *n = 0;
+    for (struct ifaddrs *a = list; a; a = a->ifa_next) {
+        if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET && *n < max) {
+            memcpy(&sin, a->ifa_addr, sizeof sin);
+            addrs[(*n)++] = ntohl(sin.sin_addr.s_addr);
+        }
+    }
+    freeifaddrs(list);
+    return true;
 }
 
 /* Returns the time, in nanoseconds. */

@@ -184,6 +184,58 @@ find_mtu(struct probe_run *run, enum probe_kind kind, unsigned int max,
     return EXIT_OK;
 }
 
+/* Returns the kinds of which any packet was ever answered, as bits. */
+static unsigned int
+answered_kinds(const struct probe_run *run)
+{
+    unsigned int kinds = 0;
+
+    for (unsigned int i = 1; i < run->n_sent; i++) {
+        kinds |= (unsigned int) !!run->sent[i].answered << run->sent[i].kind;
+    }
+    return kinds;
+}
+
+/* Returns whether some kind with an option gets through now and then: then a
+ * kind of which nothing was answered may have had bad luck. */
+static bool
+is_luck(const struct probe_run *run, unsigned int passing)
+{
+    for (int kind = PROBE_NATIVE; kind < PROBE_N_KINDS; kind++) {
+        struct probe_count c = run_count(run, 1, run->n_sent, kind);
+
+        if ((passing & 1u << kind && c.answered * 5 < c.sent * 4)
+            || (!(passing & 1u << kind) && run->arrived[kind]
+                && run->arrived[kind] * 5u < c.sent * 4)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds out which kinds pass.  Those of which nothing was answered get another
+ * try in a quiet moment, if others are merely unreliable. */
+static int
+find_passing(struct probe_run *run, struct probe_result *r)
+{
+    bool try = is_luck(run, r->passing = answered_kinds(run));
+
+    for (int kind = 0; kind < PROBE_N_KINDS && try; kind++) {
+        for (int i = 0; i < 2; i++) {
+            if (answered_kinds(run) & 1u << kind) {
+                break;
+            }
+            run_until(run, probe_now() + 400 * PROBE_MS);
+            if (send_rounds(run, 1u << kind, PROBE_MIN_SIZE, 1)) {
+                return EXIT_FAILED;
+            }
+        }
+    }
+    r->passing = answered_kinds(run);
+    /* The answer tells how many have arrived of those that do not pass. */
+    return send_rounds(run, 1u << PROBE_PLAIN, PROBE_MIN_SIZE, 1);
+}
+
 /* Returns whether so many packets of 'kind' arrive that one which does not says
  * something about its size. */
 static bool
@@ -195,12 +247,12 @@ is_reliable(const struct probe_result *r, enum probe_kind kind)
 }
 
 static int
-find_mtus(struct probe_run *run, struct probe_result *r, unsigned int passing)
+find_mtus(struct probe_run *run, struct probe_result *r)
 {
     unsigned int max = r->device_mtu = device_mtu(run);
 
     for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        if (passing & 1u << kind
+        if (r->passing & 1u << kind
             && (kind == PROBE_PLAIN || is_reliable(r, kind))) {
             if (find_mtu(run, kind, max, &r->mtu[kind])) {
                 return EXIT_FAILED;
@@ -216,13 +268,12 @@ find_mtus(struct probe_run *run, struct probe_result *r, unsigned int passing)
 
 /* Sends packets of each kind back to back. */
 static int
-measure_bursts(struct probe_run *run, struct probe_result *r,
-               unsigned int passing)
+measure_bursts(struct probe_run *run, struct probe_result *r)
 {
     for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
         unsigned int first = run->n_sent;
 
-        for (int i = 0; passing & 1u << kind && i < BURST; i++) {
+        for (int i = 0; r->passing & 1u << kind && i < BURST; i++) {
             if (!run_send(run, kind, PROBE_MIN_SIZE, PROBE_TTL)) {
                 return EXIT_FAILED;
             }
@@ -246,13 +297,13 @@ kinds_to_sweep(const struct probe_result *r)
         const struct probe_kind_info *k = &probe_kinds[kind];
         bool *have = kind == PROBE_COMPACT ? &have_compact : &have_extended;
 
-        if (result_passes(r, kind) || *have) {
+        if (r->passing & 1u << kind || *have) {
             continue;
         }
         *have = true;
-        kinds |= 1u << (result_passes(r, k->bare) ? kind : (int) k->bare);
+        kinds |= 1u << (r->passing & 1u << k->bare ? kind : (int) k->bare);
     }
-    if (!result_passes(r, PROBE_NATIVE)) {
+    if (!(r->passing & 1u << PROBE_NATIVE)) {
         kinds |= 1u << PROBE_NATIVE;
     }
     return kinds;
@@ -329,22 +380,12 @@ sweep(struct probe_run *run, struct probe_result *r)
     return EXIT_OK;
 }
 
+/* Returns the kinds of which packets of 'size' pass, as bits. */
 static unsigned int
-passing_kinds(const struct probe_result *r)
+kinds_of_size(const struct probe_result *r, unsigned int size)
 {
-    unsigned int kinds = 0;
+    unsigned int kinds = r->passing;
 
-    for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        kinds |= (unsigned int) result_passes(r, kind) << kind;
-    }
-    return kinds;
-}
-
-/* Returns those of 'kinds' of which packets of 'size' pass. */
-static unsigned int
-kinds_of_size(const struct probe_result *r, unsigned int kinds,
-              unsigned int size)
-{
     for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
         if (r->mtu[kind] < size) {
             kinds &= ~(1u << kind);
@@ -353,14 +394,15 @@ kinds_of_size(const struct probe_result *r, unsigned int kinds,
     return kinds;
 }
 
-/* Returns the size of large packets: that with which all 'kinds' pass, or 0. */
+/* Returns the size of large packets, which is the smallest MTU of all kinds whose
+ * MTU is known, or 0. */
 static unsigned int
-large_size(const struct probe_result *r, unsigned int kinds)
+large_size(const struct probe_result *r)
 {
     unsigned int size = PROBE_MAX_SIZE;
 
     for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        if (kinds & 1u << kind && r->mtu[kind] && r->mtu[kind] < size) {
+        if (r->mtu[kind] && r->mtu[kind] < size) {
             size = r->mtu[kind];
         }
     }
@@ -380,31 +422,33 @@ count_hops(const struct probe_run *run)
 static int
 examine(struct probe_run *run, struct probe_result *r)
 {
-    unsigned int passing, large;
+    unsigned int large;
 
     if (measure(run, r, (1u << PROBE_N_KINDS) - 1, PROBE_MIN_SIZE, 0)) {
         return EXIT_FAILED;
     }
-    passing = passing_kinds(r);
-    r->n_hops = count_hops(run);
-    if (find_mtus(run, r, passing)) {
+    if (find_passing(run, r)) {
         return EXIT_FAILED;
     }
-    large = large_size(r, passing);
+    r->n_hops = count_hops(run);
+    if (find_mtus(run, r)) {
+        return EXIT_FAILED;
+    }
+    large = large_size(r);
     if (large > MIDDLE_SIZE
-        && measure(run, r, kinds_of_size(r, passing, MIDDLE_SIZE),
+        && measure(run, r, kinds_of_size(r, MIDDLE_SIZE),
                    MIDDLE_SIZE, 1)) {
         return EXIT_FAILED;
     }
     if (large > PROBE_MIN_SIZE
-        && measure(run, r, kinds_of_size(r, passing, large), large,
+        && measure(run, r, kinds_of_size(r, large), large,
                    PROBE_N_SIZES - 1)) {
         return EXIT_FAILED;
     }
-    if (measure_bursts(run, r, passing)) {
+    if (measure_bursts(run, r)) {
         return EXIT_FAILED;
     }
-    if (passing != (1u << PROBE_N_KINDS) - 1
+    if (r->passing != (1u << PROBE_N_KINDS) - 1
         || r->mtu[PROBE_PLAIN] < r->device_mtu) {
         return sweep(run, r);
     }

@@ -46,7 +46,7 @@ struct probe_kind_info {
 extern const struct probe_kind_info probe_kinds[PROBE_N_KINDS];
 
 #define PROBE_PORT 9            /* UDP's discard, which nobody answers. */
-#define PROBE_MIN_SIZE 80       /* Bytes, from the outer header on. */
+#define PROBE_MIN_SIZE 96       /* Bytes, from the outer header on. */
 #define PROBE_MAX_SIZE 65535
 #define PROBE_TTL 64
 
@@ -63,9 +63,10 @@ struct probe {
 
     /* In answers, what the reflector knows of the session. */
     uint8_t request_ttl;        /* Of the request, when it arrived. */
-    uint16_t arrived;           /* Bits: 1 << enum probe_kind. */
-    uint16_t changed;           /* Those that arrived, but not as sent. */
+    uint16_t changed;           /* Bits, 1 << enum probe_kind: those that
+                                 * arrived, but not as they were sent. */
     uint16_t largest;           /* The largest packet that arrived. */
+    uint16_t arrived[PROBE_N_KINDS];    /* How many of each kind. */
 };
 
 /* What probe_parse() says. */
@@ -93,9 +94,11 @@ int probe_open(struct probe_sockets *, uint16_t port);
 int probe_open_icmp(int *fd);
 int probe_send(const struct probe_sockets *, const uint8_t *packet,
                size_t size, uint32_t dst);
+bool probe_addrs(uint32_t *addrs, unsigned int max, unsigned int *n);
 uint64_t probe_now(void);
 void probe_name(uint32_t addr, char name[INET_ADDRSTRLEN]);
 
+#define PROBE_MAX_ADDRS 4096    /* Of this host. */
 #define PROBE_MS UINT64_C(1000000)
 #define PROBE_S UINT64_C(1000000000)
 
@@ -161,7 +164,7 @@ struct probe_run {
     unsigned int n_errors;
     bool pinged;                /* The remote answers ICMP echo requests. */
     uint8_t request_ttl;        /* That of plain packets which arrived. */
-    uint16_t arrived, changed, largest;
+    uint16_t changed, largest, arrived[PROBE_N_KINDS];
     uint16_t answer_changed;    /* Kinds of answers that were. */
 };
 
@@ -181,6 +184,7 @@ struct probe_count run_count(const struct probe_run *, unsigned int first,
 #define PROBE_N_SIZES 3
 
 struct probe_result {
+    unsigned int passing;       /* Bits: 1 << enum probe_kind. */
     struct probe_count count[PROBE_N_KINDS][PROBE_N_SIZES];
     struct probe_count burst[PROBE_N_KINDS];
     unsigned int mtu[PROBE_N_KINDS];    /* 0: unknown. */
@@ -194,7 +198,6 @@ struct probe_result {
     uint32_t hops[PROBE_MAX_HOPS + 1];
 };
 
-bool result_passes(const struct probe_result *, enum probe_kind);
 int report(const struct probe_run *, const struct probe_result *);
 int report_silence(const struct probe_run *);
 

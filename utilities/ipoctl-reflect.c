@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,7 +20,6 @@
 #define BURST 500               /* ...and at once. */
 #define MAX_SESSIONS 64
 #define WINDOW 1024             /* Seqs behind the highest that may arrive. */
-#define MAX_ADDRS 4096
 
 /* Whom packets come from, and which of them have been answered. */
 struct session {
@@ -30,7 +28,7 @@ struct session {
     uint64_t used;              /* When; 0: this one is free. */
     uint32_t highest;           /* Of the seqs. */
     uint64_t seen[WINDOW / 64]; /* Bits: seq modulo WINDOW. */
-    uint16_t arrived, changed, largest;
+    uint16_t changed, largest, arrived[PROBE_N_KINDS];
 };
 
 struct reflector {
@@ -38,7 +36,7 @@ struct reflector {
     uint32_t only;              /* Answer to this address, 0: to all of ours. */
     uint64_t tokens, filled;    /* Answers that may be sent now, and since
                                  * when. */
-    uint32_t addrs[MAX_ADDRS];
+    uint32_t addrs[PROBE_MAX_ADDRS];
     unsigned int n_addrs;
     uint64_t addrs_read;
     struct session sessions[MAX_SESSIONS];
@@ -49,28 +47,14 @@ static struct reflector reflector;
 static uint8_t room[PROBE_ROOM];
 static uint8_t received[PROBE_MAX_SIZE + 1];
 
-/* Reads this host's unicast addresses, at most once a second. */
+/* Reads this host's addresses, at most once a second. */
 static void
 read_addrs(struct reflector *r, uint64_t now)
 {
-    struct ifaddrs *list;
-
-    if ((r->addrs_read && now - r->addrs_read < PROBE_S)
-        || getifaddrs(&list)) {
-        return;
+    if ((!r->addrs_read || now - r->addrs_read >= PROBE_S)
+        && probe_addrs(r->addrs, PROBE_MAX_ADDRS, &r->n_addrs)) {
+        r->addrs_read = now;
     }
-    r->addrs_read = now;
-    r->n_addrs = 0;
-    for (struct ifaddrs *a = list; a; a = a->ifa_next) {
-        struct sockaddr_in sin;
-
-        if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET
-            && r->n_addrs < MAX_ADDRS) {
-            memcpy(&sin, a->ifa_addr, sizeof sin);
-            r->addrs[r->n_addrs++] = ntohl(sin.sin_addr.s_addr);
-        }
-    }
-    freeifaddrs(list);
 }
 
 static bool
@@ -162,9 +146,10 @@ answer(struct reflector *r, const struct probe *p, const struct session *s)
         .src = p->dst, .dst = p->src, .session = p->session, .seq = p->seq,
         .kind = p->kind, .size = p->size, .port = p->port, .ttl = PROBE_TTL,
         .is_answer = true, .request_ttl = p->ttl,
-        .arrived = s->arrived, .changed = s->changed, .largest = s->largest
+        .changed = s->changed, .largest = s->largest
     };
 
+    memcpy(a.arrived, s->arrived, sizeof a.arrived);
     if (probe_send(&r->sockets, probe_build(&a, room), a.size, a.dst)) {
         r->failed++;
     } else {
@@ -204,7 +189,7 @@ take_packet(struct reflector *r, size_t len)
         s->changed |= 1u << p.kind;
         r->changed++;
     } else {
-        s->arrived |= 1u << p.kind;
+        s->arrived[p.kind] += s->arrived[p.kind] < UINT16_MAX;
         s->largest = p.size > s->largest ? p.size : s->largest;
         answer(r, &p, s);
     }
