@@ -309,7 +309,7 @@ find_options(const struct probe_run *run, const struct probe_result *r,
 static struct probe_count
 total(const struct probe_result *r, enum probe_kind kind)
 {
-    struct probe_count sum = { 0, 0, 0 };
+    struct probe_count sum = { 0, 0, 0, 0 };
 
     for (int i = 0; i < PROBE_N_SIZES; i++) {
         sum.sent += r->count[kind][i].sent;
@@ -332,25 +332,32 @@ is_lossier(struct probe_count c, struct probe_count plain)
            && percent_lost(c) >= percent_lost(plain) + 15;
 }
 
+/* Returns whether even the fast ones of 'kind' take much longer than most plain
+ * packets do, whatever their size. */
 static bool
 is_slower(const struct probe_result *r, enum probe_kind kind)
 {
+    bool slower = false;
+
     for (int i = 0; i < PROBE_N_SIZES; i++) {
         uint64_t plain = r->count[PROBE_PLAIN][i].median;
-        uint64_t time = r->count[kind][i].median;
+        uint64_t time = r->count[kind][i].quartile;
 
-        if (plain && time > 3 * plain && time - plain > PROBE_MS) {
-            return true;
+        if (plain && time) {
+            if (time <= 3 * plain || time - plain <= PROBE_MS) {
+                return false;
+            }
+            slower = true;
         }
     }
-    return false;
+    return slower;
 }
 
 static void
 find_loss_rates(const struct probe_result *r)
 {
-    struct probe_count plain = total(r, PROBE_PLAIN), all = { 0, 0, 0 };
-    struct probe_count burst = { 0, 0, 0 };
+    struct probe_count plain = total(r, PROBE_PLAIN), all = { 0, 0, 0, 0 };
+    struct probe_count burst = { 0, 0, 0, 0 };
     unsigned int lossy = 0, bare_lossy = 0;
     char list[128];
 

@@ -380,7 +380,7 @@ struct probe_count
 run_count(const struct probe_run *run, unsigned int first, unsigned int end,
           enum probe_kind kind)
 {
-    struct probe_count c = { 0, 0, 0 };
+    struct probe_count c = { 0, 0, 0, 0 };
     uint64_t *times;
 
     times = calloc(end - first + 1, sizeof *times);
@@ -400,6 +400,7 @@ run_count(const struct probe_run *run, unsigned int first, unsigned int end,
     if (c.answered) {
         qsort(times, c.answered, sizeof *times, compare_u64);
         c.median = times[c.answered / 2];
+        c.quartile = times[c.answered / 4];
     }
     free(times);
     return c;

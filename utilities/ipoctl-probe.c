@@ -7,6 +7,7 @@
 
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/ip_icmp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -72,7 +73,10 @@ send_rounds(struct probe_run *run, unsigned int kinds, unsigned int size,
     unsigned int first = run->n_sent;
 
     for (unsigned int i = 0; i < rounds; i++) {
-        for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
+        for (int j = 0; j < PROBE_N_KINDS; j++) {
+            /* Each comes first once, as this host may have habits. */
+            int kind = (i + j) % PROBE_N_KINDS;
+
             if (!(kinds & 1u << kind)) {
                 continue;
             }
@@ -86,11 +90,27 @@ send_rounds(struct probe_run *run, unsigned int kinds, unsigned int size,
     return EXIT_OK;
 }
 
+/* Returns whether the remote says that nobody there has the port, which a
+ * reflector would have. */
+static bool
+is_unbound(const struct probe_run *run)
+{
+    for (unsigned int i = 0; i < run->n_errors; i++) {
+        const struct probe_error *e = &run->errors[i];
+
+        if (e->from == run->remote && e->type == ICMP_DEST_UNREACH
+            && e->code == ICMP_PORT_UNREACH) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Sends some packets of all kinds, until one is answered. */
 static int
 find_reflector(struct probe_run *run)
 {
-    for (int i = 0; i < 3 && !any_answered(run); i++) {
+    for (int i = 0; i < 3 && !any_answered(run) && !is_unbound(run); i++) {
         run_ping(run);
         if (send_rounds(run, (1u << PROBE_N_KINDS) - 1, PROBE_MIN_SIZE, 1)) {
             return EXIT_FAILED;
@@ -99,20 +119,31 @@ find_reflector(struct probe_run *run)
     return EXIT_OK;
 }
 
+/* Counts what was answered by now, some of it perhaps late. */
+static void
+count_all(const struct probe_run *run, struct probe_result *r)
+{
+    for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
+        for (int i = 0; i < PROBE_N_SIZES; i++) {
+            r->count[kind][i] = run_count(run, r->first[i], r->end[i], kind);
+        }
+        r->burst[kind] = run_count(run, r->burst_first[kind],
+                                   r->burst_end[kind], kind);
+    }
+}
+
 /* Measures packets of 'kinds' and of one size. */
 static int
 measure(struct probe_run *run, struct probe_result *r, unsigned int kinds,
         unsigned int size, unsigned int index)
 {
-    unsigned int first = run->n_sent;
-
+    r->sizes[index] = size;
+    r->first[index] = run->n_sent;
     if (send_rounds(run, kinds, size, run->count)) {
         return EXIT_FAILED;
     }
-    r->sizes[index] = size;
-    for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        r->count[kind][index] = run_count(run, first, run->n_sent, kind);
-    }
+    r->end[index] = run->n_sent;
+    count_all(run, r);
     return EXIT_OK;
 }
 
@@ -271,7 +302,7 @@ static int
 measure_bursts(struct probe_run *run, struct probe_result *r)
 {
     for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
-        unsigned int first = run->n_sent;
+        unsigned int first = r->burst_first[kind] = run->n_sent;
 
         for (int i = 0; r->passing & 1u << kind && i < BURST; i++) {
             if (!run_send(run, kind, PROBE_MIN_SIZE, PROBE_TTL)) {
@@ -279,7 +310,7 @@ measure_bursts(struct probe_run *run, struct probe_result *r)
             }
         }
         run_settle(run, first);
-        r->burst[kind] = run_count(run, first, run->n_sent, kind);
+        r->burst_end[kind] = run->n_sent;
     }
     return EXIT_OK;
 }
@@ -343,7 +374,7 @@ is_known(const struct probe_run *run, unsigned int first, int kind,
 }
 
 /* Finds out how far packets get, by sending them with small TTLs.  Routers that
- * send one ICMP error a second are given time. */
+ * send one ICMP error a second are given time, where they answer at all. */
 static int
 sweep(struct probe_run *run, struct probe_result *r)
 {
@@ -351,14 +382,16 @@ sweep(struct probe_run *run, struct probe_result *r)
     unsigned int kinds = kinds_to_sweep(r);
     unsigned int first = run->n_sent;
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         uint64_t begin = probe_now();
         unsigned int start = run->n_sent;
 
         for (unsigned int ttl = 1; ttl <= n_hops; ttl++) {
             for (int kind = 0; kind < PROBE_N_KINDS; kind++) {
                 if (!(kinds & 1u << kind)
-                    || is_known(run, first, kind, ttl)) {
+                    || is_known(run, first, kind, ttl)
+                    || (i && kind != PROBE_PLAIN
+                        && !is_known(run, first, PROBE_PLAIN, ttl))) {
                     continue;
                 }
                 if (!run_send(run, kind, PROBE_MIN_SIZE, ttl)) {
@@ -372,7 +405,7 @@ sweep(struct probe_run *run, struct probe_result *r)
             break;
         }
         run_settle(run, start);
-        if (i < 2) {
+        if (!i) {
             run_until(run, begin + PROBE_S + 100 * PROBE_MS);
         }
     }
@@ -423,6 +456,7 @@ static int
 examine(struct probe_run *run, struct probe_result *r)
 {
     unsigned int large;
+    int status = EXIT_OK;
 
     if (measure(run, r, (1u << PROBE_N_KINDS) - 1, PROBE_MIN_SIZE, 0)) {
         return EXIT_FAILED;
@@ -450,9 +484,10 @@ examine(struct probe_run *run, struct probe_result *r)
     }
     if (r->passing != (1u << PROBE_N_KINDS) - 1
         || r->mtu[PROBE_PLAIN] < r->device_mtu) {
-        return sweep(run, r);
+        status = sweep(run, r);
     }
-    return EXIT_OK;
+    count_all(run, r);
+    return status;
 }
 
 int

@@ -145,6 +145,7 @@ struct probe_error {
 struct probe_count {
     unsigned int sent, answered;
     uint64_t median;            /* Nanoseconds, 0 if none was answered. */
+    uint64_t quartile;          /* A quarter is faster. */
 };
 
 struct probe_run {
@@ -189,6 +190,11 @@ struct probe_result {
     struct probe_count burst[PROBE_N_KINDS];
     unsigned int mtu[PROBE_N_KINDS];    /* 0: unknown. */
     unsigned int sizes[PROBE_N_SIZES];  /* 0: not tried. */
+
+    /* Seqs of the packets behind 'count' and 'burst', and of the next one. */
+    unsigned int first[PROBE_N_SIZES], end[PROBE_N_SIZES];
+    unsigned int burst_first[PROBE_N_KINDS], burst_end[PROBE_N_KINDS];
+
     unsigned int device_mtu;
     unsigned int n_hops;                /* To the remote, 0 if unknown. */
 
