@@ -4,8 +4,9 @@
  *
  * Behind the IP header, in network byte order:
  *
- *     8 bytes   UDP header, from the prober's port to PROBE_PORT, or back; its
- *               checksum is over the inner addresses, as in a container's packet
+ *     8 bytes   UDP header, from the prober's port to PROBE_PORT, or back;
+ *               its checksum is over the inner addresses, as in a container's
+ *               packet
  *     8         "ipoprobe"
  *     8         session
  *     4         seq
@@ -18,10 +19,10 @@
  *     2 each    in answers: arrived, of each kind
  *     ...       zeros
  *
- * 198.18.0.0, the inner address on both sides, is none that a container has: it
- * begins a block reserved for benchmarks (RFC 2544).  Its lower half is zero,
- * so what a node makes of a compact or short packet, by prefixes of its own, is
- * the first address of a network, or outside the prefix. */
+ * 198.18.0.0, the inner address on both sides, is none that a container has:
+ * it begins a block reserved for benchmarks (RFC 2544).  Its lower half is
+ * zero, so what a node makes of a compact or short packet, by prefixes of its
+ * own, is the first address of a network, or outside the prefix. */
 
 #include "ipoctl-probe.h"
 
@@ -103,7 +104,8 @@ put_udp(const struct probe *p, uint8_t *udp, unsigned int len,
     put16(udp + 6, csum ? csum : 0xffff);
 }
 
-/* Makes the packet of 'p' somewhere in 'room', and returns it: p->size bytes. */
+/* Makes the packet of 'p', p->size bytes, somewhere in 'room', and returns
+ * it. */
 uint8_t *
 probe_build(const struct probe *p, uint8_t room[PROBE_ROOM])
 {
@@ -130,8 +132,8 @@ probe_build(const struct probe *p, uint8_t room[PROBE_ROOM])
     return k->opt_len ? ip - ipo_encap(ip, len, &tx) : ip;
 }
 
-/* Returns whether the header of the packet at 'ip' is that of the kind that the
- * packet says it is, with nothing added, taken away or changed. */
+/* Returns whether the header of the packet at 'ip' is that of the kind that
+ * the packet says it is, with nothing added, taken away or changed. */
 static bool
 is_as_sent(const uint8_t *ip, size_t len, const struct probe *p)
 {

@@ -332,8 +332,8 @@ is_lossier(struct probe_count c, struct probe_count plain)
            && percent_lost(c) >= percent_lost(plain) + 15;
 }
 
-/* Returns whether even the fast ones of 'kind' take much longer than most plain
- * packets do, whatever their size. */
+/* Returns whether even the fast ones of 'kind' take much longer than most
+ * plain packets do, whatever their size. */
 static bool
 is_slower(const struct probe_result *r, enum probe_kind kind)
 {
@@ -378,8 +378,8 @@ find_loss_rates(const struct probe_result *r)
         }
     }
     if (lossy) {
-        find("lossy", lossy & IPO, "%s: %u%% of packets and %u%% in bursts are "
-             "lost, plain ones %u%% and %u%%: a router handles %s on a slow "
+        find("lossy", lossy & IPO, "%s: %u%% of packets and %u%% in bursts "
+             "are lost, plain ones %u%% and %u%%: a router handles %s on a slow "
              "path, or limits their rate", names(lossy, list),
              percent_lost(all), percent_lost(burst), percent_lost(plain),
              percent_lost(r->burst[PROBE_PLAIN]),
@@ -435,8 +435,8 @@ find_path_mtu(const struct probe_run *run, const struct probe_result *r)
         find("mtu", false, "the path's MTU is %u, below this host's %u, on "
              "the way back", mtu, r->device_mtu);
     } else {
-        find("mtu", false, "the path's MTU is %u, below this host's %u, and no "
-             "router says so: larger packets vanish", mtu, r->device_mtu);
+        find("mtu", false, "the path's MTU is %u, below this host's %u, and "
+             "no router says so: larger packets vanish", mtu, r->device_mtu);
     }
 }
 
@@ -453,8 +453,8 @@ find_smaller_mtus(const struct probe_result *r)
         }
     }
     if (kinds) {
-        find("mtu-of-options", kinds & IPO, "%s: packets of more than %u bytes "
-             "are lost, plain ones of %u are not", names(kinds, list), mtu,
+        find("mtu-of-options", kinds & IPO, "%s: packets of more than %u "
+             "bytes are lost, plain ones of %u are not", names(kinds, list), mtu,
              r->mtu[PROBE_PLAIN]);
     }
 }
@@ -471,7 +471,7 @@ container_mtu(const struct probe_result *r, enum probe_kind kind)
 /* The conclusion. */
 
 static void
-find_advice(const struct probe_result *r, unsigned int bad)
+find_advice(unsigned int bad)
 {
     unsigned int good = ~bad & IPO;
 
@@ -498,7 +498,6 @@ find_advice(const struct probe_result *r, unsigned int bad)
         find("advice", false, "have packets with IPv4 options and protocols "
              "144 to 253 let through, or use VXLAN or Geneve on this path");
     }
-    (void) r;
 }
 
 static void
@@ -519,7 +518,7 @@ find_all(const struct probe_run *run, const struct probe_result *r)
     find_path_mtu(run, r);
     find_smaller_mtus(r);
     if (is_unfit()) {
-        find_advice(r, bad);
+        find_advice(bad);
     }
 }
 
@@ -797,11 +796,12 @@ report_silence(const struct probe_run *run)
              name, from, error_text(e));
     } else if (run->pinged) {
         find("no-reflector", true, "%s answers pings, but no probes: run "
-             "\"ipoctl reflect\" there; if it does run, UDP port 9 is filtered",
+             "\"ipoctl reflect\" there; if it does run, UDP port 9 is "
+             "filtered",
              name);
     } else {
-        find("silent", true, "%s answers neither pings nor probes: it is down, "
-             "or all of it is filtered", name);
+        find("silent", true, "%s answers neither pings nor probes: it is "
+             "down, or all of it is filtered", name);
     }
     if (json_wanted) {
         print_json(run, NULL, "unknown");

@@ -113,8 +113,8 @@ open_sink(int type, int protocol, uint16_t *port)
     return EXIT_OK;
 }
 
-/* Opens a socket that sends packets of any size that the device takes, whatever
- * the kernel believes of the path's MTU. */
+/* Opens a socket that sends packets of any size that the device takes,
+ * whatever the kernel believes of the path's MTU. */
 static int
 open_sender(int *fd)
 {
@@ -153,7 +153,8 @@ probe_open_icmp(int *fd)
     return *fd < 0 ? fail("open an ICMP socket") : EXIT_OK;
 }
 
-/* Sends the 'size' bytes of 'packet' to 'dst'.  Returns 0 or an errno value. */
+/* Sends the 'size' bytes of 'packet' to 'dst'.  Returns 0 or an errno
+ * value. */
 int
 probe_send(const struct probe_sockets *s, const uint8_t *packet, size_t size,
            uint32_t dst)
@@ -166,8 +167,8 @@ probe_send(const struct probe_sockets *s, const uint8_t *packet, size_t size,
                   sizeof sin) < 0 ? errno : 0;
 }
 
-/* Reads this host's addresses into 'addrs', of 'max' elements.  Returns false if
- * that fails, and then they are what they were. */
+/* Reads this host's addresses into 'addrs', of 'max' elements.  Returns false
+ * if that fails, and then they are what they were. */
 bool
 probe_addrs(uint32_t *addrs, unsigned int max, unsigned int *n)
 {

@@ -186,8 +186,8 @@ size_passes(struct probe_run *run, enum probe_kind kind, unsigned int size)
     return 0;
 }
 
-/* Finds the largest packet of 'kind' that gets there and back, of at most 'max'
- * bytes: that size itself, what a router tells, or by halving. */
+/* Finds the largest packet of 'kind' that gets there and back, of at most
+ * 'max' bytes: that size itself, what a router tells, or by halving. */
 static int
 find_mtu(struct probe_run *run, enum probe_kind kind, unsigned int max,
          unsigned int *mtu)
@@ -267,8 +267,8 @@ find_passing(struct probe_run *run, struct probe_result *r)
     return send_rounds(run, 1u << PROBE_PLAIN, PROBE_MIN_SIZE, 1);
 }
 
-/* Returns whether so many packets of 'kind' arrive that one which does not says
- * something about its size. */
+/* Returns whether so many packets of 'kind' arrive that one which does not
+ * says something about its size. */
 static bool
 is_reliable(const struct probe_result *r, enum probe_kind kind)
 {
@@ -315,9 +315,9 @@ measure_bursts(struct probe_run *run, struct probe_result *r)
     return EXIT_OK;
 }
 
-/* Returns the kinds to look for hop by hop, as bits: plain packets, and of those
- * that do not pass one for each protocol, or for each option where the protocol
- * passes.  (Routers send few ICMP errors a second.) */
+/* Returns the kinds to look for hop by hop, as bits: plain packets, and of
+ * those that do not pass one for each protocol, or for each option where the
+ * protocol passes.  (Routers send few ICMP errors a second.) */
 static unsigned int
 kinds_to_sweep(const struct probe_result *r)
 {
@@ -373,8 +373,8 @@ is_known(const struct probe_run *run, unsigned int first, int kind,
     return false;
 }
 
-/* Finds out how far packets get, by sending them with small TTLs.  Routers that
- * send one ICMP error a second are given time, where they answer at all. */
+/* Finds out how far packets get, by sending them with small TTLs.  Routers
+ * that send one ICMP error a second are given time, where they answer at all. */
 static int
 sweep(struct probe_run *run, struct probe_result *r)
 {
@@ -427,8 +427,8 @@ kinds_of_size(const struct probe_result *r, unsigned int size)
     return kinds;
 }
 
-/* Returns the size of large packets, which is the smallest MTU of all kinds whose
- * MTU is known, or 0. */
+/* Returns the size of large packets, which is the smallest MTU of all kinds
+ * whose MTU is known, or 0. */
 static unsigned int
 large_size(const struct probe_result *r)
 {

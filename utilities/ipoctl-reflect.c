@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,7 +34,7 @@ struct session {
 
 struct reflector {
     struct probe_sockets sockets;
-    uint32_t only;              /* Answer to this address, 0: to all of ours. */
+    uint32_t only;              /* Answer to this address; 0: all of ours. */
     uint64_t tokens, filled;    /* Answers that may be sent now, and since
                                  * when. */
     uint32_t addrs[PROBE_MAX_ADDRS];
@@ -263,7 +264,7 @@ report_end(const struct reflector *r)
         if (json_wanted) {
             json_number(counts[i].name, counts[i].n);
         } else if (!i || counts[i].n) {
-            printf("%s%llu %s", i ? ", " : "", (unsigned long long) counts[i].n,
+            printf("%s%"PRIu64" %s", i ? ", " : "", counts[i].n,
                    counts[i].text);
         }
     }
