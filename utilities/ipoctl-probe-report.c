@@ -379,8 +379,8 @@ find_loss_rates(const struct probe_result *r)
     }
     if (lossy) {
         find("lossy", lossy & IPO, "%s: %u%% of packets and %u%% in bursts "
-             "are lost, plain ones %u%% and %u%%: a router handles %s on a slow "
-             "path, or limits their rate", names(lossy, list),
+             "are lost, plain ones %u%% and %u%%: a router handles %s on a "
+             "slow path, or limits their rate", names(lossy, list),
              percent_lost(all), percent_lost(burst), percent_lost(plain),
              percent_lost(r->burst[PROBE_PLAIN]),
              bare_lossy ? "such protocols" : "packets with options");
@@ -454,8 +454,8 @@ find_smaller_mtus(const struct probe_result *r)
     }
     if (kinds) {
         find("mtu-of-options", kinds & IPO, "%s: packets of more than %u "
-             "bytes are lost, plain ones of %u are not", names(kinds, list), mtu,
-             r->mtu[PROBE_PLAIN]);
+             "bytes are lost, plain ones of %u are not", names(kinds, list),
+             mtu, r->mtu[PROBE_PLAIN]);
     }
 }
 

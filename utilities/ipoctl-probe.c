@@ -374,7 +374,8 @@ is_known(const struct probe_run *run, unsigned int first, int kind,
 }
 
 /* Finds out how far packets get, by sending them with small TTLs.  Routers
- * that send one ICMP error a second are given time, where they answer at all. */
+ * that send one ICMP error a second are given time, where they answer at
+ * all. */
 static int
 sweep(struct probe_run *run, struct probe_result *r)
 {
