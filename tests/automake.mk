@@ -57,6 +57,7 @@ system_testsuite_files = \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-overlay.at \
+	tests/system-probe.at \
 	tests/system-recipes.at \
 	tests/system-scale.at \
 	tests/system-tool.at \
@@ -147,6 +148,7 @@ EXTRA_DIST += \
 	tests/kmod-vectors.py \
 	tests/nodes.sh \
 	tests/ping-all.py \
+	tests/probe-packets.py \
 	tests/seed \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \

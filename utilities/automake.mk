@@ -19,6 +19,14 @@ utilities_ipoctl_SOURCES = \
 	utilities/ipoctl-netlink.c \
 	utilities/ipoctl-pcap.c \
 	utilities/ipoctl-peer.c \
+	utilities/ipoctl-probe-options.c \
+	utilities/ipoctl-probe-packet.c \
+	utilities/ipoctl-probe-report.c \
+	utilities/ipoctl-probe-run.c \
+	utilities/ipoctl-probe-socket.c \
+	utilities/ipoctl-probe.c \
+	utilities/ipoctl-probe.h \
+	utilities/ipoctl-reflect.c \
 	utilities/ipoctl-stats.c \
 	utilities/ipoctl-words.c \
 	utilities/ipoctl.c \

@@ -27,6 +27,10 @@ static const char usage[] =
     "  decode FILE [peers NODE=PREFIX,...]\n"
     "                             print the IPO packets of a capture\n"
     "                             (-: standard input)\n"
+    "  probe REMOTE [--count N] [--interval MS] [--timeout S] [--local-ip IP]\n"
+    "                             is the network between fit for IPO?\n"
+    "  reflect [--local-ip IP] [--timeout S]\n"
+    "                             answer the probes of others\n"
     "  help\n"
     "\n"
     "Options:\n"
@@ -120,6 +124,8 @@ static const struct command {
     { "stats", NULL, stats, false },
     { "monitor", NULL, monitor, false },
     { "decode", NULL, decode, false },
+    { "probe", NULL, probe, false },
+    { "reflect", NULL, reflect, false },
     { "help", NULL, help, false },
 };
 

@@ -16,7 +16,8 @@
 enum {
     EXIT_OK,
     EXIT_FAILED,                /* The system refused. */
-    EXIT_USAGE                  /* The command is not one. */
+    EXIT_USAGE,                 /* The command is not one. */
+    EXIT_UNFIT                  /* "probe": the network is not fit. */
 };
 
 #define ARRAY_SIZE(ARRAY) (sizeof (ARRAY) / sizeof (ARRAY)[0])
@@ -140,6 +141,10 @@ int pcap_open(struct pcap *, const char *file);
 void pcap_close(struct pcap *);
 int pcap_read(struct pcap *, struct pcap_packet *);
 int pcap_ipv4(const struct pcap *, const struct pcap_packet *);
+/* ipoctl-probe.c, ipoctl-reflect.c: is the network fit? */
+
+int probe(char **words);
+int reflect(char **words);
 
 /* ipoctl-dev.c: devices by name and by number. */
 
