@@ -183,9 +183,10 @@ parse_config(struct call *call)
     call->version = version;
     call->name = get_string(config, "name");
     call->ipam = get_string(get(config, "ipam", JSON_OBJECT), "type");
-    if (!call->name || !call->name[0]) {
-        fail(call, CNI_INVALID_CONFIG, "name is missing");
-    } else if (!call->ipam || !call->ipam[0] || strchr(call->ipam, '/')) {
+    if (!call->name || !is_word(call->name)) {
+        fail(call, CNI_INVALID_CONFIG, "there is no name, or none of letters, "
+             "digits and _.-");
+    } else if (!call->ipam || !is_word(call->ipam)) {
         fail(call, CNI_INVALID_CONFIG, "ipam has no type");
     }
     call->tenant = get_number(call, "tenant", UINT32_MAX);
@@ -195,16 +196,19 @@ parse_config(struct call *call)
 static void
 parse_environment(struct call *call)
 {
+    char *error;
+
     call->container = need_env(call, "CNI_CONTAINERID");
     call->ifname = need_env(call, "CNI_IFNAME");
     call->path = need_env(call, "CNI_PATH");
     call->netns = (strcmp(call->command, "DEL") ? need_env(call, "CNI_NETNS")
                    : getenv("CNI_NETNS"));
-    if (strlen(call->ifname) >= IF_NAMESIZE
-        || strpbrk(call->ifname, "/: \t\n")) {
+    error = check_ifname(call->ifname);
+    if (error) {
+        failf(call, CNI_INVALID_ENVIRONMENT, "CNI_IFNAME %s", error);
+    } else if (!is_word(call->container)) {
         failf(call, CNI_INVALID_ENVIRONMENT,
-              "CNI_IFNAME '%s' is not the name of an interface",
-              call->ifname);
+              "CNI_CONTAINERID '%s' is not one", call->container);
     }
     call->owner = xasprintf("cni:%s:%s:%s", call->name, call->container,
                             call->ifname);

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "dirs.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-idl.h"
 #include "smap.h"
@@ -190,13 +192,29 @@ db_has_port(const struct db *db, const char *name)
 
 /* Changes.  In a dry run each prints what ovs-vsctl would be told. */
 
+/* Prints 's' as a string for ovs-vsctl, in quotes for a shell. */
+static void
+print_quoted(const char *s)
+{
+    struct ds json = DS_EMPTY_INITIALIZER;
+
+    json_string_escape(s, &json);
+    putchar('\'');
+    for (const char *p = ds_cstr(&json); *p; p++) {
+        fputs(*p == '\'' ? "'\\''" : (char[]) { *p, '\0' }, stdout);
+    }
+    putchar('\'');
+    ds_destroy(&json);
+}
+
 static void
 print_map(const char *column, const struct smap *map)
 {
     const struct smap_node **nodes = smap_sort(map);
 
     for (size_t i = 0; i < smap_count(map); i++) {
-        printf(" %s:%s='\"%s\"'", column, nodes[i]->key, nodes[i]->value);
+        printf(" %s:%s=", column, nodes[i]->key);
+        print_quoted(nodes[i]->value);
     }
     free(nodes);
 }
@@ -283,7 +301,9 @@ db_add_bridge(struct db *db, const char *name, const char *datapath_type)
 
     if (db->dry_run) {
         printf("ovs-vsctl add-br %s -- set bridge %s fail_mode=secure "
-               "datapath_type='\"%s\"'\n", name, name, datapath_type);
+               "datapath_type=", name, name);
+        print_quoted(datapath_type);
+        putchar('\n');
     }
     ovsrec_bridge_set_name(br, name);
     ovsrec_bridge_set_fail_mode(br, "secure");

@@ -52,8 +52,14 @@ char *
 netns_find(const char *word, char **path, char **id)
 {
     struct stat s;
+    char *error;
 
     *path = netns_path(word);
+    error = check_path(*path);
+    if (error) {
+        free(*path);
+        return error;
+    }
     if (stat(*path, &s) || S_ISDIR(s.st_mode)) {
         free(*path);
         return (is_pid(word) ? xasprintf("there is no process %s", word)
@@ -287,7 +293,7 @@ put_container_end(struct ds *commands, const struct container *c,
 {
     char ip[IP_FMT_SIZE];
 
-    ds_put_format(commands, "link set %s mtu %u up\n", c->ifname, c->mtu);
+    ds_put_format(commands, "link set dev %s mtu %u up\n", c->ifname, c->mtu);
     ds_put_format(commands, "addr replace %s/32 dev %s\n",
                   format_ip(c->ip, ip), c->ifname);
     ds_put_format(commands, "route %s "GATEWAY_IP" dev %s scope link\n",

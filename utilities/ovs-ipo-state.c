@@ -15,12 +15,19 @@
  * "ovs-ipo-policy:TENANT:SRC:DST". */
 #define POLICY_PREFIX ID_OVERLAY"-policy:"
 
+/* Returns in one line, whatever there is in the database, that 'error', which
+ * it frees, was found there. */
 static char *
 damaged(const char *what, const char *name, char *error)
 {
     char *s = xasprintf("the database is damaged: %s %s: %s",
                         what, name, error);
 
+    for (char *p = s; *p; p++) {
+        if ((unsigned char) *p < ' ' || *p == '\177') {
+            *p = '?';
+        }
+    }
     free(error);
     return s;
 }
@@ -85,6 +92,24 @@ load_plain(const struct ovsrec_interface *iface, struct overlay *overlay)
     return error;
 }
 
+/* Checks that what is in the database of 'c' is what an "attach" could have
+ * put there, as whoever can write to the database may not be root. */
+static char *
+check_record(const struct container *c)
+{
+    char device[IF_NAMESIZE];
+    char *error = check_ifname(c->ifname);
+
+    if (!error) {
+        error = check_path(c->netns);
+    }
+    link_name(c->ip, c->tenant, device);
+    return (error ? error
+            : strcmp(c->device, device)
+            ? xasprintf("its name would be %s", device)
+            : NULL);
+}
+
 static char *
 load_container(const struct ovsrec_interface *iface, struct container *c)
 {
@@ -106,7 +131,7 @@ load_container(const struct ovsrec_interface *iface, struct container *c)
         error = parse_number(get_id(iface, ID_MTU), 0, UINT16_MAX, &mtu);
         c->mtu = mtu;
     }
-    return error;
+    return error ? error : check_record(c);
 }
 
 static char *
@@ -244,7 +269,13 @@ overlay_load(const struct db *db, struct overlay *overlay)
     if (!overlay->bridge) {
         return NULL;
     }
-    error = load_ports(overlay);
+    error = check_ifname(overlay->bridge->name);
+    if (error) {
+        error = damaged("bridge", overlay->bridge->name, error);
+    }
+    if (!error) {
+        error = load_ports(overlay);
+    }
     if (!error) {
         error = load_policies(overlay);
     }

@@ -7,7 +7,6 @@
 
 #include <getopt.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +308,7 @@ parse_option(int c, struct options *o)
 {
     switch (c) {
     case OPT_BRIDGE:
+        fail_if(check_ifname(optarg));
         o->init.bridge = optarg;
         break;
     case OPT_DATAPATH_TYPE:
@@ -321,10 +321,7 @@ parse_option(int c, struct options *o)
         o->delete = true;
         break;
     case OPT_IFNAME:
-        if (!optarg[0] || strlen(optarg) >= IF_NAMESIZE
-            || strpbrk(optarg, "/ \t\n")) {
-            ovs_fatal(0, "'%s' is not the name of an interface", optarg);
-        }
+        fail_if(check_ifname(optarg));
         o->ifname = optarg;
         break;
     case OPT_JSON:

@@ -53,7 +53,8 @@ struct smap;
 #define ROLE_TENANTS "tenants"
 #define ROLE_CONTAINER "container"
 
-/* ovs-ipo-words.c: addresses and prefixes, in host byte order, and text. */
+/* ovs-ipo-words.c: addresses and prefixes, in host byte order, and text.
+ * Names and paths go into the input of ip(8) and into what a shell may run. */
 
 #define IP_FMT_SIZE 16          /* "255.255.255.255" and a null byte. */
 #define PREFIX_FMT_SIZE 19
@@ -67,6 +68,9 @@ char *parse_address(const char *, uint32_t *) OVS_WARN_UNUSED_RESULT;
 char *parse_prefix(const char *, struct prefix *) OVS_WARN_UNUSED_RESULT;
 char *parse_number(const char *, uint32_t min, uint32_t max, uint32_t *)
     OVS_WARN_UNUSED_RESULT;
+char *check_ifname(const char *) OVS_WARN_UNUSED_RESULT;
+char *check_path(const char *) OVS_WARN_UNUSED_RESULT;
+bool is_word(const char *);
 const char *format_ip(uint32_t, char buf[IP_FMT_SIZE]);
 const char *format_prefix(const struct prefix *, char buf[PREFIX_FMT_SIZE]);
 bool prefix_contains(const struct prefix *, uint32_t addr);
