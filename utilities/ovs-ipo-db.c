@@ -132,6 +132,14 @@ db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
             return error;
         }
     }
+    if (!ovsrec_open_vswitch_first(db->idl)) {
+        char *error = xasprintf("the database at %s is empty (see \"ovs-vsctl "
+                                "init\")", remote);
+
+        db_close(db);
+        free(local);
+        return error;
+    }
     free(local);
     *dbp = db;
     return NULL;
@@ -421,6 +429,8 @@ db_commit(struct db *db)
 
     if (db->dry_run) {
         return NULL;
+    } else if (!ovs) {
+        return xstrdup("somebody emptied the database just now");
     }
     ovsdb_idl_txn_increment(db->txn, &ovs->header_,
                             &ovsrec_open_vswitch_col_next_cfg, false);
