@@ -55,7 +55,7 @@ parse_number(const char *s, uint32_t min, uint32_t max, uint32_t *number)
     char *end;
 
     errno = 0;
-    x = strtoull(s, &end, 0);
+    x = strtoull(s, &end, s[0] == '0' && (s[1] | 0x20) == 'x' ? 16 : 10);
     if (errno || s[0] < '0' || s[0] > '9' || *end || x < min || x > max) {
         return xasprintf("'%s' is not a number from %"PRIu32" to %"PRIu32,
                          s, min, max);

@@ -6,6 +6,7 @@
 #include "ovs-ipo.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct options {
     uint32_t timeout;           /* Seconds. */
     bool dry_run, json, delete;
     struct initialization init;
+    bool any_tenant;            /* 'tenant' was not given. */
     uint32_t tenant, mtu;
     const char *ifname;         /* Null: not given. */
 };
@@ -176,21 +178,16 @@ run_attach(struct db *db, char *args[], int n OVS_UNUSED,
     return error ? error : overlay_attach(db, &a);
 }
 
-/* Finds what "detach" is about by an address or a namespace, which need not
- * be there any more. */
+/* Finds what "detach" is about by a namespace, which need not be there any
+ * more. */
 static const struct container *
-find_container(const struct overlay *overlay, char *word,
-               const struct options *o)
+find_by_netns(const struct overlay *overlay, char *word,
+              const struct options *o)
 {
     const struct container *c;
     char *path, *id;
-    uint32_t ip;
-    char *error = parse_address(word, &ip);
+    char *error;
 
-    if (!error) {
-        return overlay_find_ip(overlay, ip, o->tenant);
-    }
-    free(error);
     error = netns_find(word, &path, &id);
     if (error) {
         free(error);
@@ -203,11 +200,32 @@ find_container(const struct overlay *overlay, char *word,
     return c;
 }
 
+/* Stores in '*c' what "detach" is about, by an address or a namespace; null if
+ * there is none. */
+static char *
+find_container(const struct overlay *overlay, char *word,
+               const struct options *o, const struct container **c)
+{
+    uint32_t ip;
+    char *error = parse_address(word, &ip);
+
+    if (!error) {
+        *c = overlay_find_ip(overlay, ip, o->tenant);
+        return NULL;
+    }
+    free(error);
+    *c = find_by_netns(overlay, word, o);
+    return (*c && !o->any_tenant && (*c)->tenant != o->tenant
+            ? xasprintf("%s in %s is of tenant %"PRIu32, (*c)->ifname,
+                        (*c)->netns, (*c)->tenant)
+            : NULL);
+}
+
 static char *
 run_detach(struct db *db, char *args[], int n OVS_UNUSED,
            const struct options *o)
 {
-    const struct container *c;
+    const struct container *c = NULL;
     struct overlay overlay;
     char *error = overlay_load(db, &overlay);
 
@@ -215,12 +233,12 @@ run_detach(struct db *db, char *args[], int n OVS_UNUSED,
         error = overlay_require(&overlay);
     }
     if (!error) {
-        c = find_container(&overlay, args[0], o);
-        if (c) {
-            error = overlay_detach(db, c);
-        } else {
-            printf("%s is not attached\n", args[0]);
-        }
+        error = find_container(&overlay, args[0], o, &c);
+    }
+    if (!error && c) {
+        error = overlay_detach(db, c);
+    } else if (!error) {
+        printf("%s is not attached\n", args[0]);
     }
     overlay_destroy(&overlay);
     return error;
@@ -338,6 +356,7 @@ parse_option(int c, struct options *o)
         break;
     case OPT_TENANT:
         fail_if(parse_number(optarg, 0, UINT32_MAX, &o->tenant));
+        o->any_tenant = false;
         break;
     case 'n':
         o->dry_run = true;
@@ -432,6 +451,7 @@ main(int argc, char *argv[])
 {
     struct options o = {
         .timeout = 30,
+        .any_tenant = true,
         .init = { .bridge = "br-int" },
     };
     bool given[OPT_LAST] = { false };
