@@ -20,7 +20,6 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovs-compat.h"
-#include "timeval.h"
 #include "util.h"
 
 /* For the database and ovs-vswitchd, in seconds. */
@@ -379,8 +378,7 @@ static struct db *
 open_db(const struct call *call)
 {
     struct db *db;
-    char *error = db_open(NULL, time_msec() + TIMEOUT * 1000LL, true, false,
-                          &db);
+    char *error = db_open(NULL, true, false, &db);
 
     if (error) {
         fail(call, CNI_FAILED, error);
@@ -583,7 +581,7 @@ main(int argc OVS_UNUSED, char *argv[])
             parse_config(&call);
             parse_environment(&call);
             block_signals();
-            time_alarm(2 * TIMEOUT);
+            limit_begin(TIMEOUT);
             commands[i].run(&call);
             json_destroy(call.config);
             free(call.input);

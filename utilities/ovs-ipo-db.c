@@ -68,15 +68,15 @@ monitor(struct ovsdb_idl *idl)
 }
 
 /* Runs the connection once more, after something has happened to it.  Returns
- * false when 'db->deadline' has passed or the connection is lost. */
+ * false when the time is up or the connection is lost. */
 static bool
 db_run(struct db *db)
 {
     ovsdb_idl_wait(db->idl);
-    poll_timer_wait_until(db->deadline);
+    poll_timer_wait_until(limit_get());
     poll_block();
     ovsdb_idl_run(db->idl);
-    return ovsdb_idl_is_alive(db->idl) && time_msec() < db->deadline;
+    return ovsdb_idl_is_alive(db->idl) && time_msec() < limit_get();
 }
 
 static bool
@@ -100,12 +100,11 @@ explain_failure(const struct db *db, const char *remote)
                      alive ? "no answer" : ovs_retval_to_string(error));
 }
 
-/* Connects to the database at 'remote', this host's if that is null, for what
- * takes until 'deadline', in terms of time_msec(), at most.  Whoever wants to
- * change something takes the 'lock'. */
+/* Connects to the database at 'remote', this host's if that is null.  Whoever
+ * wants to change something takes the 'lock', and has all of its time for what
+ * comes then, however long others had the lock. */
 char *
-db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
-        struct db **dbp)
+db_open(const char *remote, bool lock, bool dry_run, struct db **dbp)
 {
     struct db *db = xzalloc(sizeof *db);
     char *local = NULL;
@@ -114,7 +113,6 @@ db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
         remote = local = xasprintf("unix:%s/db.sock", ovs_rundir());
     }
     *dbp = NULL;
-    db->deadline = deadline;
     db->dry_run = dry_run;
     db->idl = ovsdb_idl_create(remote, &ovsrec_idl_class, false, false);
     ovsdb_idl_set_db_change_aware(db->idl, false);
@@ -141,6 +139,7 @@ db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
         return error;
     }
     free(local);
+    limit_renew();
     *dbp = db;
     return NULL;
 }
@@ -230,6 +229,7 @@ print_map(const char *column, const struct smap *map)
 void
 db_begin(struct db *db)
 {
+    limit_allow_change();
     if (!db->txn) {
         db->txn = ovsdb_idl_txn_create(db->idl);
         ovsdb_idl_txn_add_comment(db->txn, "ovs-ipo");

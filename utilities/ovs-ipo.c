@@ -15,7 +15,6 @@
 #include "fatal-signal.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
-#include "timeval.h"
 #include "util.h"
 
 static const char usage[] = "\
@@ -436,9 +435,8 @@ run(const struct command *c, char *args[], int n, const struct options *o)
         block_signals();
     }
     fatal_ignore_sigpipe();
-    time_alarm(2 * o->timeout);
-    error = db_open(o->db, time_msec() + o->timeout * 1000LL, changes,
-                    o->dry_run, &db);
+    limit_begin(o->timeout);
+    error = db_open(o->db, changes, o->dry_run, &db);
     if (!error) {
         error = c->run(db, args, n, o);
     }

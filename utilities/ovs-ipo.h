@@ -24,9 +24,12 @@
 #include "openvswitch/types.h"
 
 struct ds;
+struct ofputil_flow_stats;
+struct ofputil_flow_stats_request;
 struct ovsrec_bridge;
 struct ovsrec_interface;
 struct smap;
+struct vconn;
 
 /* The gateway of every container.  It exists in the rules only. */
 #define GATEWAY_IP "169.254.0.1"
@@ -142,8 +145,8 @@ void container_free(struct container *);
  * seen by overlay_load() only. */
 
 void block_signals(void);
-char *db_open(const char *remote, long long int deadline, bool lock,
-              bool dry_run, struct db **) OVS_WARN_UNUSED_RESULT;
+char *db_open(const char *remote, bool lock, bool dry_run, struct db **)
+    OVS_WARN_UNUSED_RESULT;
 void db_close(struct db *);
 bool db_dry_run(const struct db *);
 const struct ovsrec_bridge *db_find_bridge(const struct db *,
@@ -164,6 +167,23 @@ void db_set_options(struct db *, const struct ovsrec_interface *,
 char *db_commit(struct db *) OVS_WARN_UNUSED_RESULT;
 char *db_check_interface(struct db *, const char *name)
     OVS_WARN_UNUSED_RESULT;
+
+/* ovs-ipo-time.c: until when to wait for others. */
+
+void limit_begin(unsigned int seconds);
+void limit_renew(void);
+void limit_allow_change(void);
+long long int limit_get(void);
+
+/* ovs-ipo-openflow.c: the connection to a bridge. */
+
+typedef void openflow_flow_cb(const struct ofputil_flow_stats *, void *aux);
+
+char *openflow_connect(const char *bridge, struct vconn **)
+    OVS_WARN_UNUSED_RESULT;
+int openflow_dump(struct vconn *, const struct ofputil_flow_stats_request *,
+                  openflow_flow_cb *, void *aux);
+int openflow_bundle(struct vconn *, const struct ovs_list *requests);
 
 /* ovs-ipo-rules.c: the OpenFlow rules. */
 
