@@ -134,19 +134,38 @@ load_container(const struct ovsrec_interface *iface, struct container *c)
     return error ? error : check_record(c);
 }
 
+/* Checks that 'port', whose interface has a 'role', has the name that goes with
+ * it, so that there is no other with the same role. */
+static char *
+check_role(const struct ovsrec_port *port, const char *role)
+{
+    const char *name = (!strcmp(role, ROLE_PLAIN) ? PLAIN_PORT
+                        : !strcmp(role, ROLE_TENANTS) ? TENANT_PORT
+                        : port->name);
+
+    return (strcmp(port->name, name) || strcmp(port->interfaces[0]->name, name)
+            ? xasprintf("external_ids:"ID_OVERLAY"=%s belongs to port %s only",
+                        role, name)
+            : NULL);
+}
+
 static char *
 load_port(const struct ovsrec_port *port, struct overlay *overlay,
           size_t *allocated)
 {
     const struct ovsrec_interface *iface;
     const char *role;
+    char *error;
 
     if (port->n_interfaces != 1) {
         return NULL;
     }
     iface = port->interfaces[0];
     role = get_id(iface, ID_OVERLAY);
-    if (!strcmp(role, ROLE_PLAIN)) {
+    error = role[0] ? check_role(port, role) : NULL;
+    if (error) {
+        return error;
+    } else if (!strcmp(role, ROLE_PLAIN)) {
         return load_plain(iface, overlay);
     } else if (!strcmp(role, ROLE_TENANTS)) {
         overlay->tenants = iface;
@@ -251,27 +270,40 @@ load_policies(struct overlay *overlay)
     return error;
 }
 
+/* Finds the bridge that has the overlay, and leaves '*found' null if there is
+ * none. */
+static char *
+find_overlay(const struct db *db, const struct ovsrec_bridge **found)
+{
+    const struct ovsrec_bridge *br;
+    char *error;
+
+    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
+        if (smap_get(&br->external_ids, ID_OVERLAY)) {
+            error = (*found ? xasprintf("so has %s external_ids:"ID_OVERLAY,
+                                        (*found)->name)
+                     : check_ifname(br->name));
+            if (error) {
+                return damaged("bridge", br->name, error);
+            }
+            *found = br;
+        }
+    }
+    return NULL;
+}
+
 /* Reads the overlay from the database.  What 'overlay' then points to is good
  * until the database is read again.  If there is no overlay yet,
  * 'overlay->bridge' is null. */
 char *
 overlay_load(const struct db *db, struct overlay *overlay)
 {
-    const struct ovsrec_bridge *br;
     char *error;
 
     memset(overlay, 0, sizeof *overlay);
-    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
-        if (smap_get(&br->external_ids, ID_OVERLAY)) {
-            overlay->bridge = br;
-        }
-    }
-    if (!overlay->bridge) {
+    error = find_overlay(db, &overlay->bridge);
+    if (!error && !overlay->bridge) {
         return NULL;
-    }
-    error = check_ifname(overlay->bridge->name);
-    if (error) {
-        error = damaged("bridge", overlay->bridge->name, error);
     }
     if (!error) {
         error = load_ports(overlay);
