@@ -161,14 +161,14 @@ tenant_options(const struct overlay *overlay, struct smap *options)
 static void
 set_tunnel(struct db *db, const struct ovsrec_bridge *br,
            const struct ovsrec_interface *iface, const char *name,
-           const char *role, const struct smap *options)
+           uint16_t ofport, const char *role, const struct smap *options)
 {
     if (iface) {
-        db_set_options(db, iface, options);
+        db_set_tunnel(db, iface, ofport, options);
     } else {
         struct smap ids = SMAP_CONST1(&ids, ID_OVERLAY, role);
 
-        db_add_port(db, br, name, "ipo", options, &ids);
+        db_add_tunnel(db, br, name, ofport, options, &ids);
     }
 }
 
@@ -179,12 +179,12 @@ set_tunnels(struct db *db, const struct overlay *overlay)
     struct smap options;
 
     plain_options(overlay, &options);
-    set_tunnel(db, overlay->bridge, overlay->plain, PLAIN_PORT, ROLE_PLAIN,
-               &options);
+    set_tunnel(db, overlay->bridge, overlay->plain, PLAIN_PORT, PLAIN_OFPORT,
+               ROLE_PLAIN, &options);
     smap_destroy(&options);
     tenant_options(overlay, &options);
     set_tunnel(db, overlay->bridge, overlay->tenants, TENANT_PORT,
-               ROLE_TENANTS, &options);
+               TENANT_OFPORT, ROLE_TENANTS, &options);
     smap_destroy(&options);
 }
 

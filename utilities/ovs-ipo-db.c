@@ -5,6 +5,7 @@
 #include "ovs-ipo-db.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ monitor(struct ovsdb_idl *idl)
         &ovsrec_interface_col_external_ids,
         &ovsrec_interface_col_name,
         &ovsrec_interface_col_ofport,
+        &ovsrec_interface_col_ofport_request,
         &ovsrec_interface_col_options,
         &ovsrec_interface_col_type,
     };
@@ -278,7 +280,7 @@ set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
     free(ports);
 }
 
-static void
+static struct ovsrec_interface *
 insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
             const char *type, const struct smap *options,
             const struct smap *external_ids)
@@ -297,6 +299,7 @@ insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
     ovsrec_port_set_name(port, name);
     ovsrec_port_set_interfaces(port, &iface, 1);
     set_ports(br, NULL, port);
+    return iface;
 }
 
 /* Adds the bridge 'name', on which packets go where rules say and nowhere
@@ -389,10 +392,48 @@ db_del_port(struct db *db, const struct ovsrec_bridge *br, const char *name)
     }
 }
 
+/* Adds the tunnel port 'name', which asks for the number 'ofport'. */
 void
-db_set_options(struct db *db, const struct ovsrec_interface *iface,
-               const struct smap *options)
+db_add_tunnel(struct db *db, const struct ovsrec_bridge *br, const char *name,
+              uint16_t ofport, const struct smap *options,
+              const struct smap *external_ids)
 {
+    const int64_t request = ofport;
+    struct ovsrec_interface *iface;
+
+    if (db->dry_run) {
+        printf("ovs-vsctl add-port %s %s -- set interface %s type=ipo "
+               "ofport_request=%"PRIu16, br->name, name, name, ofport);
+        print_map("options", options);
+        print_map("external_ids", external_ids);
+        putchar('\n');
+    }
+    iface = insert_port(db, br, name, "ipo", options, external_ids);
+    ovsrec_interface_set_ofport_request(iface, &request, 1);
+}
+
+static void
+set_ofport(struct db *db, const struct ovsrec_interface *iface,
+           uint16_t ofport)
+{
+    const int64_t request = ofport;
+
+    if (iface->n_ofport_request && iface->ofport_request[0] == ofport) {
+        return;
+    }
+    if (db->dry_run) {
+        printf("ovs-vsctl set interface %s ofport_request=%"PRIu16"\n",
+               iface->name, ofport);
+    }
+    ovsrec_interface_set_ofport_request(iface, &request, 1);
+}
+
+/* Sets what the tunnel port 'iface' is. */
+void
+db_set_tunnel(struct db *db, const struct ovsrec_interface *iface,
+              uint16_t ofport, const struct smap *options)
+{
+    set_ofport(db, iface, ofport);
     if (db->dry_run && !smap_equal(options, &iface->options)) {
         printf("ovs-vsctl clear interface %s options -- set interface %s",
                iface->name, iface->name);

@@ -201,6 +201,7 @@ openflow_bundle(struct vconn *vconn, const struct ovs_list *requests)
             .msg = request->data,
         };
 
+        ofpmsg_update_length(request);
         if (!error) {
             error = send_msg(vconn, ofputil_encode_bundle_add(version, &bam),
                              &xid);

@@ -152,17 +152,17 @@ put_all(struct sset *rules, const struct overlay *overlay,
     }
 }
 
-/* A port that has no number yet, in a dry run, gets one that no port has, so
- * that rules can be told from each other. */
+/* A port that has no number gets the one that it will have or, in a dry run,
+ * one that no port has, so that rules can be told from each other. */
 static void
 put_port(struct ofputil_port_map *ports, const struct ovsrec_interface *iface,
          size_t i)
 {
-    bool known = iface->n_ofport && iface->ofport[0] > 0;
+    uint16_t n = (iface->n_ofport && iface->ofport[0] > 0 ? iface->ofport[0]
+                  : iface->n_ofport_request ? iface->ofport_request[0]
+                  : ofp_to_u16(OFPP_MAX) - 1 - i);
 
-    ofputil_port_map_put(ports, known ? u16_to_ofp(iface->ofport[0])
-                         : u16_to_ofp(ofp_to_u16(OFPP_MAX) - 1 - i),
-                         iface->name);
+    ofputil_port_map_put(ports, u16_to_ofp(n), iface->name);
 }
 
 static void

@@ -269,6 +269,21 @@ run_deny(struct db *db, char *args[], int n OVS_UNUSED,
     return set_policy(db, args, false, o);
 }
 
+/* Checks that the tunnel ports, if there is an overlay, are ports. */
+static char *
+check_tunnels(struct db *db)
+{
+    static const char *names[] = { PLAIN_PORT, TENANT_PORT };
+    char *error = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && !error; i++) {
+        if (db_has_port(db, names[i])) {
+            error = db_check_interface(db, names[i]);
+        }
+    }
+    return error;
+}
+
 static char *
 run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
          const struct options *o OVS_UNUSED)
@@ -279,7 +294,7 @@ run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
     /* A line each. */
     fputs(ds_cstr(&notes), stderr);
     ds_destroy(&notes);
-    return error;
+    return error ? error : check_tunnels(db);
 }
 
 static char *

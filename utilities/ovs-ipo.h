@@ -40,6 +40,11 @@ struct vconn;
 #define PLAIN_PORT "ipo0"
 #define TENANT_PORT "ipo0-tenants"
 
+/* The numbers that they ask for, which ovs-vswitchd does not give to others as
+ * long as there are fewer ports: rules stay right when they come and go. */
+#define PLAIN_OFPORT 60001
+#define TENANT_OFPORT 60002
+
 /* Keys of 'external_ids'.  The first marks the bridge, and says of an interface
  * what it is; the others belong to containers. */
 #define ID_OVERLAY "ovs-ipo"
@@ -162,8 +167,11 @@ void db_add_port(struct db *, const struct ovsrec_bridge *, const char *name,
                  const char *type, const struct smap *options,
                  const struct smap *external_ids);
 void db_del_port(struct db *, const struct ovsrec_bridge *, const char *name);
-void db_set_options(struct db *, const struct ovsrec_interface *,
-                    const struct smap *options);
+void db_add_tunnel(struct db *, const struct ovsrec_bridge *, const char *name,
+                   uint16_t ofport, const struct smap *options,
+                   const struct smap *external_ids);
+void db_set_tunnel(struct db *, const struct ovsrec_interface *,
+                   uint16_t ofport, const struct smap *options);
 char *db_commit(struct db *) OVS_WARN_UNUSED_RESULT;
 char *db_check_interface(struct db *, const char *name)
     OVS_WARN_UNUSED_RESULT;
