@@ -88,8 +88,13 @@ static enum ofperr
 get_error(const struct ofpbuf *msg)
 {
     struct ofpbuf payload;
-    enum ofperr error = ofperr_decode_msg(msg->data, &payload);
+    enum ofptype type;
+    enum ofperr error = ofptype_decode(&type, msg->data);
 
+    if (error || type != OFPTYPE_ERROR) {
+        return error;
+    }
+    error = ofperr_decode_msg(msg->data, &payload);
     if (error) {
         ofpbuf_uninit(&payload);
     }
