@@ -57,9 +57,11 @@ ovs_ipo_objects = \
 	utilities/ovs-ipo-actions.o \
 	utilities/ovs-ipo-db.o \
 	utilities/ovs-ipo-link.o \
+	utilities/ovs-ipo-openflow.o \
 	utilities/ovs-ipo-rules.o \
 	utilities/ovs-ipo-state.o \
 	utilities/ovs-ipo-status.o \
+	utilities/ovs-ipo-time.o \
 	utilities/ovs-ipo-words.o
 ovs_ipo_headers = \
 	$(srcdir)/utilities/ovs-ipo-db.h \
@@ -71,10 +73,12 @@ EXTRA_DIST += \
 	utilities/ovs-ipo-completion.bash \
 	utilities/ovs-ipo-db.c \
 	utilities/ovs-ipo-link.c \
+	utilities/ovs-ipo-openflow.c \
 	utilities/ovs-ipo-rules.c \
 	utilities/ovs-ipo-state.c \
 	utilities/ovs-ipo-status.c \
 	utilities/ovs-ipo-sync.service.in \
+	utilities/ovs-ipo-time.c \
 	utilities/ovs-ipo-words.c \
 	utilities/ovs-ipo.c
 ovs_ipo_compile = $(AM_V_CC)$(MKDIR_P) utilities && $(CC) -Iovs -Iovs/include \
@@ -91,12 +95,16 @@ utilities/ovs-ipo-db.o: $(srcdir)/utilities/ovs-ipo-db.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-db.c
 utilities/ovs-ipo-link.o: $(srcdir)/utilities/ovs-ipo-link.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-link.c
+utilities/ovs-ipo-openflow.o: $(srcdir)/utilities/ovs-ipo-openflow.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-openflow.c
 utilities/ovs-ipo-rules.o: $(srcdir)/utilities/ovs-ipo-rules.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-rules.c
 utilities/ovs-ipo-state.o: $(srcdir)/utilities/ovs-ipo-state.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-state.c
 utilities/ovs-ipo-status.o: $(srcdir)/utilities/ovs-ipo-status.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-status.c
+utilities/ovs-ipo-time.o: $(srcdir)/utilities/ovs-ipo-time.c
+	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-time.c
 utilities/ovs-ipo-words.o: $(srcdir)/utilities/ovs-ipo-words.c
 	$(ovs_ipo_compile) $(srcdir)/utilities/ovs-ipo-words.c
 utilities/ovs-ipo.o: $(srcdir)/utilities/ovs-ipo.c

@@ -161,14 +161,14 @@ tenant_options(const struct overlay *overlay, struct smap *options)
 static void
 set_tunnel(struct db *db, const struct ovsrec_bridge *br,
            const struct ovsrec_interface *iface, const char *name,
-           const char *role, const struct smap *options)
+           uint16_t ofport, const char *role, const struct smap *options)
 {
     if (iface) {
-        db_set_options(db, iface, options);
+        db_set_tunnel(db, iface, ofport, options);
     } else {
         struct smap ids = SMAP_CONST1(&ids, ID_OVERLAY, role);
 
-        db_add_port(db, br, name, "ipo", options, &ids);
+        db_add_tunnel(db, br, name, ofport, options, &ids);
     }
 }
 
@@ -179,12 +179,12 @@ set_tunnels(struct db *db, const struct overlay *overlay)
     struct smap options;
 
     plain_options(overlay, &options);
-    set_tunnel(db, overlay->bridge, overlay->plain, PLAIN_PORT, ROLE_PLAIN,
-               &options);
+    set_tunnel(db, overlay->bridge, overlay->plain, PLAIN_PORT, PLAIN_OFPORT,
+               ROLE_PLAIN, &options);
     smap_destroy(&options);
     tenant_options(overlay, &options);
     set_tunnel(db, overlay->bridge, overlay->tenants, TENANT_PORT,
-               ROLE_TENANTS, &options);
+               TENANT_OFPORT, ROLE_TENANTS, &options);
     smap_destroy(&options);
 }
 
@@ -392,10 +392,10 @@ leave_bridge(struct db *db, const char *name)
 static void
 put_back(struct db *db, const struct ovsrec_bridge *br,
          const struct ovsrec_interface *iface, const char *name,
-         const struct smap *options)
+         uint16_t ofport, const struct smap *options)
 {
     if (iface) {
-        db_set_options(db, iface, options);
+        db_set_tunnel(db, iface, ofport, options);
     } else {
         db_del_port(db, br, name);
     }
@@ -408,8 +408,10 @@ undo_tunnels(struct db *db, const struct overlay *overlay,
              const struct smap *plain, const struct smap *tenants)
 {
     db_begin(db);
-    put_back(db, overlay->bridge, overlay->plain, PLAIN_PORT, plain);
-    put_back(db, overlay->bridge, overlay->tenants, TENANT_PORT, tenants);
+    put_back(db, overlay->bridge, overlay->plain, PLAIN_PORT, PLAIN_OFPORT,
+             plain);
+    put_back(db, overlay->bridge, overlay->tenants, TENANT_PORT, TENANT_OFPORT,
+             tenants);
     free(db_commit(db));
     free(sync_rules(db));
 }

@@ -20,7 +20,6 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovs-compat.h"
-#include "timeval.h"
 #include "util.h"
 
 /* For the database and ovs-vswitchd, in seconds. */
@@ -183,9 +182,10 @@ parse_config(struct call *call)
     call->version = version;
     call->name = get_string(config, "name");
     call->ipam = get_string(get(config, "ipam", JSON_OBJECT), "type");
-    if (!call->name || !call->name[0]) {
-        fail(call, CNI_INVALID_CONFIG, "name is missing");
-    } else if (!call->ipam || !call->ipam[0] || strchr(call->ipam, '/')) {
+    if (!call->name || !is_word(call->name)) {
+        fail(call, CNI_INVALID_CONFIG, "there is no name, or none of letters, "
+             "digits and _.-");
+    } else if (!call->ipam || !is_word(call->ipam)) {
         fail(call, CNI_INVALID_CONFIG, "ipam has no type");
     }
     call->tenant = get_number(call, "tenant", UINT32_MAX);
@@ -195,16 +195,19 @@ parse_config(struct call *call)
 static void
 parse_environment(struct call *call)
 {
+    char *error;
+
     call->container = need_env(call, "CNI_CONTAINERID");
     call->ifname = need_env(call, "CNI_IFNAME");
     call->path = need_env(call, "CNI_PATH");
     call->netns = (strcmp(call->command, "DEL") ? need_env(call, "CNI_NETNS")
                    : getenv("CNI_NETNS"));
-    if (strlen(call->ifname) >= IF_NAMESIZE
-        || strpbrk(call->ifname, "/: \t\n")) {
+    error = check_ifname(call->ifname);
+    if (error) {
+        failf(call, CNI_INVALID_ENVIRONMENT, "CNI_IFNAME %s", error);
+    } else if (!is_word(call->container)) {
         failf(call, CNI_INVALID_ENVIRONMENT,
-              "CNI_IFNAME '%s' is not the name of an interface",
-              call->ifname);
+              "CNI_CONTAINERID '%s' is not one", call->container);
     }
     call->owner = xasprintf("cni:%s:%s:%s", call->name, call->container,
                             call->ifname);
@@ -375,8 +378,7 @@ static struct db *
 open_db(const struct call *call)
 {
     struct db *db;
-    char *error = db_open(NULL, time_msec() + TIMEOUT * 1000LL, true, false,
-                          &db);
+    char *error = db_open(NULL, true, false, &db);
 
     if (error) {
         fail(call, CNI_FAILED, error);
@@ -404,7 +406,7 @@ check_new(const struct call *call, const struct db *db)
         if (!c) {
             c = overlay_find_owner(&overlay, call->owner);
         }
-        if (c && netns_is(c->netns, c->netns_id) && link_exists(c->device)) {
+        if (c && netns_is_same(c->netns, c->netns_id) && link_exists(c->device)) {
             error = xasprintf("%s in %s is attached as %s already", c->ifname,
                               c->netns, format_ip(c->ip, ip));
         }
@@ -579,7 +581,7 @@ main(int argc OVS_UNUSED, char *argv[])
             parse_config(&call);
             parse_environment(&call);
             block_signals();
-            time_alarm(2 * TIMEOUT);
+            limit_begin(TIMEOUT);
             commands[i].run(&call);
             json_destroy(call.config);
             free(call.input);

@@ -5,12 +5,15 @@
 #include "ovs-ipo-db.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dirs.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
 #include "ovsdb-idl.h"
 #include "smap.h"
@@ -52,6 +55,7 @@ monitor(struct ovsdb_idl *idl)
         &ovsrec_interface_col_external_ids,
         &ovsrec_interface_col_name,
         &ovsrec_interface_col_ofport,
+        &ovsrec_interface_col_ofport_request,
         &ovsrec_interface_col_options,
         &ovsrec_interface_col_type,
     };
@@ -66,15 +70,15 @@ monitor(struct ovsdb_idl *idl)
 }
 
 /* Runs the connection once more, after something has happened to it.  Returns
- * false when 'db->deadline' has passed or the connection is lost. */
+ * false when the time is up or the connection is lost. */
 static bool
 db_run(struct db *db)
 {
     ovsdb_idl_wait(db->idl);
-    poll_timer_wait_until(db->deadline);
+    poll_timer_wait_until(limit_get());
     poll_block();
     ovsdb_idl_run(db->idl);
-    return ovsdb_idl_is_alive(db->idl) && time_msec() < db->deadline;
+    return ovsdb_idl_is_alive(db->idl) && time_msec() < limit_get();
 }
 
 static bool
@@ -98,12 +102,11 @@ explain_failure(const struct db *db, const char *remote)
                      alive ? "no answer" : ovs_retval_to_string(error));
 }
 
-/* Connects to the database at 'remote', this host's if that is null, for what
- * takes until 'deadline', in terms of time_msec(), at most.  Whoever wants to
- * change something takes the 'lock'. */
+/* Connects to the database at 'remote', this host's if that is null.  Whoever
+ * wants to change something takes the 'lock', and has all of its time for what
+ * comes then, however long others had the lock. */
 char *
-db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
-        struct db **dbp)
+db_open(const char *remote, bool lock, bool dry_run, struct db **dbp)
 {
     struct db *db = xzalloc(sizeof *db);
     char *local = NULL;
@@ -112,7 +115,6 @@ db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
         remote = local = xasprintf("unix:%s/db.sock", ovs_rundir());
     }
     *dbp = NULL;
-    db->deadline = deadline;
     db->dry_run = dry_run;
     db->idl = ovsdb_idl_create(remote, &ovsrec_idl_class, false, false);
     ovsdb_idl_set_db_change_aware(db->idl, false);
@@ -130,7 +132,16 @@ db_open(const char *remote, long long int deadline, bool lock, bool dry_run,
             return error;
         }
     }
+    if (!ovsrec_open_vswitch_first(db->idl)) {
+        char *error = xasprintf("the database at %s is empty (see \"ovs-vsctl "
+                                "init\")", remote);
+
+        db_close(db);
+        free(local);
+        return error;
+    }
     free(local);
+    limit_renew();
     *dbp = db;
     return NULL;
 }
@@ -190,13 +201,29 @@ db_has_port(const struct db *db, const char *name)
 
 /* Changes.  In a dry run each prints what ovs-vsctl would be told. */
 
+/* Prints 's' as a string for ovs-vsctl, in quotes for a shell. */
+static void
+print_quoted(const char *s)
+{
+    struct ds json = DS_EMPTY_INITIALIZER;
+
+    json_string_escape(s, &json);
+    putchar('\'');
+    for (const char *p = ds_cstr(&json); *p; p++) {
+        fputs(*p == '\'' ? "'\\''" : (char[]) { *p, '\0' }, stdout);
+    }
+    putchar('\'');
+    ds_destroy(&json);
+}
+
 static void
 print_map(const char *column, const struct smap *map)
 {
     const struct smap_node **nodes = smap_sort(map);
 
     for (size_t i = 0; i < smap_count(map); i++) {
-        printf(" %s:%s='\"%s\"'", column, nodes[i]->key, nodes[i]->value);
+        printf(" %s:%s=", column, nodes[i]->key);
+        print_quoted(nodes[i]->value);
     }
     free(nodes);
 }
@@ -204,6 +231,7 @@ print_map(const char *column, const struct smap *map)
 void
 db_begin(struct db *db)
 {
+    limit_allow_change();
     if (!db->txn) {
         db->txn = ovsdb_idl_txn_create(db->idl);
         ovsdb_idl_txn_add_comment(db->txn, "ovs-ipo");
@@ -252,7 +280,7 @@ set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
     free(ports);
 }
 
-static void
+static struct ovsrec_interface *
 insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
             const char *type, const struct smap *options,
             const struct smap *external_ids)
@@ -271,6 +299,7 @@ insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
     ovsrec_port_set_name(port, name);
     ovsrec_port_set_interfaces(port, &iface, 1);
     set_ports(br, NULL, port);
+    return iface;
 }
 
 /* Adds the bridge 'name', on which packets go where rules say and nowhere
@@ -283,7 +312,9 @@ db_add_bridge(struct db *db, const char *name, const char *datapath_type)
 
     if (db->dry_run) {
         printf("ovs-vsctl add-br %s -- set bridge %s fail_mode=secure "
-               "datapath_type='\"%s\"'\n", name, name, datapath_type);
+               "datapath_type=", name, name);
+        print_quoted(datapath_type);
+        putchar('\n');
     }
     ovsrec_bridge_set_name(br, name);
     ovsrec_bridge_set_fail_mode(br, "secure");
@@ -361,10 +392,48 @@ db_del_port(struct db *db, const struct ovsrec_bridge *br, const char *name)
     }
 }
 
+/* Adds the tunnel port 'name', which asks for the number 'ofport'. */
 void
-db_set_options(struct db *db, const struct ovsrec_interface *iface,
-               const struct smap *options)
+db_add_tunnel(struct db *db, const struct ovsrec_bridge *br, const char *name,
+              uint16_t ofport, const struct smap *options,
+              const struct smap *external_ids)
 {
+    const int64_t request = ofport;
+    struct ovsrec_interface *iface;
+
+    if (db->dry_run) {
+        printf("ovs-vsctl add-port %s %s -- set interface %s type=ipo "
+               "ofport_request=%"PRIu16, br->name, name, name, ofport);
+        print_map("options", options);
+        print_map("external_ids", external_ids);
+        putchar('\n');
+    }
+    iface = insert_port(db, br, name, "ipo", options, external_ids);
+    ovsrec_interface_set_ofport_request(iface, &request, 1);
+}
+
+static void
+set_ofport(struct db *db, const struct ovsrec_interface *iface,
+           uint16_t ofport)
+{
+    const int64_t request = ofport;
+
+    if (iface->n_ofport_request && iface->ofport_request[0] == ofport) {
+        return;
+    }
+    if (db->dry_run) {
+        printf("ovs-vsctl set interface %s ofport_request=%"PRIu16"\n",
+               iface->name, ofport);
+    }
+    ovsrec_interface_set_ofport_request(iface, &request, 1);
+}
+
+/* Sets what the tunnel port 'iface' is. */
+void
+db_set_tunnel(struct db *db, const struct ovsrec_interface *iface,
+              uint16_t ofport, const struct smap *options)
+{
+    set_ofport(db, iface, ofport);
     if (db->dry_run && !smap_equal(options, &iface->options)) {
         printf("ovs-vsctl clear interface %s options -- set interface %s",
                iface->name, iface->name);
@@ -418,6 +487,8 @@ db_commit(struct db *db)
 
     if (db->dry_run) {
         return NULL;
+    } else if (!ovs) {
+        return xstrdup("somebody emptied the database just now");
     }
     ovsdb_idl_txn_increment(db->txn, &ovs->header_,
                             &ovsrec_open_vswitch_col_next_cfg, false);

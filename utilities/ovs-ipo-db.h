@@ -11,7 +11,6 @@
 
 struct db {
     struct ovsdb_idl *idl;
-    long long int deadline;     /* In terms of time_msec(). */
     bool dry_run;
     struct ovsdb_idl_txn *txn;  /* Null if no change has begun. */
 };

@@ -7,12 +7,14 @@
 #include <config.h>
 #include "ovs-ipo.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +54,14 @@ char *
 netns_find(const char *word, char **path, char **id)
 {
     struct stat s;
+    char *error;
 
     *path = netns_path(word);
+    error = check_path(*path);
+    if (error) {
+        free(*path);
+        return error;
+    }
     if (stat(*path, &s) || S_ISDIR(s.st_mode)) {
         free(*path);
         return (is_pid(word) ? xasprintf("there is no process %s", word)
@@ -101,6 +109,27 @@ netns_is_same(const char *path, const char *id)
 
 /* Programs. */
 
+/* Lets the program that this process becomes have standard input, output and
+ * error only, and be ended by signals: with our connections it would keep the
+ * database's lock after our end. */
+static void
+keep_to_itself(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *de;
+    sigset_t none;
+
+    while (dir && (de = readdir(dir))) {
+        int fd = atoi(de->d_name);
+
+        if (fd > STDERR_FILENO) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Becomes 'argv', in the namespace at 'netns' unless that is null, with the
  * files 'in' and 'out' for standard input and output. */
 static void OVS_NO_RETURN
@@ -113,6 +142,7 @@ become(char **argv, const char *netns, int in, int out)
     if (netns && (fd < 0 || setns(fd, CLONE_NEWNET))) {
         printf("cannot enter namespace %s: %s\n", netns, ovs_strerror(errno));
     } else {
+        keep_to_itself();
         execvp(argv[0], argv);
         printf("%s: %s\n", argv[0], ovs_strerror(errno));
     }
@@ -333,7 +363,7 @@ put_container_end(struct ds *commands, const struct container *c,
 {
     char ip[IP_FMT_SIZE];
 
-    ds_put_format(commands, "link set %s mtu %u up\n", c->ifname, c->mtu);
+    ds_put_format(commands, "link set dev %s mtu %u up\n", c->ifname, c->mtu);
     ds_put_format(commands, "addr replace %s/32 dev %s\n",
                   format_ip(c->ip, ip), c->ifname);
     ds_put_format(commands, "route %s "GATEWAY_IP" dev %s scope link\n",

@@ -18,15 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dirs.h"
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-bundle.h"
-#include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
-#include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/shash.h"
@@ -35,7 +31,6 @@
 #include "packets.h"
 #include "sset.h"
 #include "svec.h"
-#include "timeval.h"
 #include "util.h"
 #include "vswitch-idl.h"
 
@@ -44,12 +39,6 @@
 
 #define TABLE_POLICY "101"
 #define TABLE_ROUTE "102"
-
-/* Of messages without an answer from a switch, in milliseconds. */
-#define OPENFLOW_TIMEOUT 10000
-
-#define ALLOWED_VERSIONS ((1u << OFP13_VERSION) | (1u << OFP14_VERSION) \
-                          | (1u << OFP15_VERSION))
 
 /* What to do about a difference: count, print or mend it. */
 enum rules_action { RULES_CHECK, RULES_PRINT, RULES_SEND };
@@ -189,17 +178,17 @@ put_all(struct sset *rules, const struct overlay *overlay,
     }
 }
 
-/* A port that has no number yet, in a dry run, gets one that no port has, so
- * that rules can be told from each other. */
+/* A port that has no number gets the one that it will have or, in a dry run,
+ * one that no port has, so that rules can be told from each other. */
 static void
 put_port(struct ofputil_port_map *ports, const struct ovsrec_interface *iface,
          size_t i)
 {
-    bool known = iface->n_ofport && iface->ofport[0] > 0;
+    uint16_t n = (iface->n_ofport && iface->ofport[0] > 0 ? iface->ofport[0]
+                  : iface->n_ofport_request ? iface->ofport_request[0]
+                  : ofp_to_u16(OFPP_MAX) - 1 - i);
 
-    ofputil_port_map_put(ports, known ? u16_to_ofp(iface->ofport[0])
-                         : u16_to_ofp(ofp_to_u16(OFPP_MAX) - 1 - i),
-                         iface->name);
+    ofputil_port_map_put(ports, u16_to_ofp(n), iface->name);
 }
 
 static void
@@ -216,28 +205,12 @@ put_ports(const struct overlay *overlay, struct ofputil_port_map *ports)
     }
 }
 
-/* Connects to the bridge. */
-static char *
-connect_bridge(const char *bridge, struct vconn **vconn)
-{
-    char *remote = xasprintf("unix:%s/%s.mgmt", ovs_rundir(), bridge);
-    int error = vconn_open_block(remote, ALLOWED_VERSIONS, 0,
-                                 OPENFLOW_TIMEOUT, vconn);
-    char *s = (error ? xasprintf("cannot connect to %s of ovs-vswitchd at %s "
-                                 "(%s)", bridge, remote,
-                                 ovs_retval_to_string(error))
-               : NULL);
-
-    free(remote);
-    return s;
-}
-
 /* Checks that ovs-vswitchd runs and answers for 'bridge'. */
 char *
 rules_reachable(const char *bridge)
 {
     struct vconn *vconn;
-    char *error = connect_bridge(bridge, &vconn);
+    char *error = openflow_connect(bridge, &vconn);
 
     if (!error) {
         vconn_close(vconn);
@@ -265,8 +238,18 @@ put_flow(struct shash *flows, const struct match *match, int table,
     shash_add_nocopy(flows, ds_steal_cstr(&name), ds_steal_cstr(&actions));
 }
 
+/* Returns that 'rule' is none, as the 'error', which it frees, says. */
+static char *
+explain_rule(const char *rule, char *error)
+{
+    char *s = xasprintf("%s: %s", rule, error);
+
+    free(error);
+    return s;
+}
+
 /* Puts the rules of 'rules' into 'flows'. */
-static void
+static char *
 put_wanted(const struct sset *rules, const struct ofputil_port_map *ports,
            struct shash *flows)
 {
@@ -280,7 +263,7 @@ put_wanted(const struct sset *rules, const struct ofputil_port_map *ports,
                                     &protocols);
 
         if (error) {
-            ovs_fatal(0, "%s: %s", rule, error);
+            return explain_rule(rule, error);
         }
         minimatch_expand(&fm.match, &match);
         put_flow(flows, &match, fm.table_id, fm.priority, fm.ofpacts,
@@ -288,6 +271,22 @@ put_wanted(const struct sset *rules, const struct ofputil_port_map *ports,
         minimatch_destroy(&fm.match);
         free(CONST_CAST(struct ofpact *, fm.ofpacts));
     }
+    return NULL;
+}
+
+/* Where put_stats() puts a rule of the switch. */
+struct stats_aux {
+    const struct ofputil_port_map *ports;
+    struct shash *flows;
+};
+
+static void
+put_stats(const struct ofputil_flow_stats *fs, void *aux_)
+{
+    struct stats_aux *aux = aux_;
+
+    put_flow(aux->flows, &fs->match, fs->table_id, fs->priority, fs->ofpacts,
+             fs->ofpacts_len, aux->ports);
 }
 
 /* Puts what the switch has into 'flows'. */
@@ -302,25 +301,14 @@ get_flows(struct vconn *vconn, const struct ofputil_port_map *ports,
         .cookie = htonll(COOKIE_NUMBER),
         .cookie_mask = OVS_BE64_MAX,
     };
-    struct ofputil_flow_stats *stats;
-    size_t n;
+    struct stats_aux aux = { .ports = ports, .flows = flows };
     int error;
 
     match_init_catchall(&request.match);
-    error = vconn_dump_flows(vconn, &request,
-                             ofputil_protocol_from_ofp_version(
-                                 vconn_get_version(vconn)), &stats, &n);
-    if (error) {
-        return xasprintf("cannot read the rules of ovs-vswitchd (%s)",
-                         ovs_retval_to_string(error));
-    }
-    for (size_t i = 0; i < n; i++) {
-        put_flow(flows, &stats[i].match, stats[i].table_id, stats[i].priority,
-                 stats[i].ofpacts, stats[i].ofpacts_len, ports);
-        free(CONST_CAST(struct ofpact *, stats[i].ofpacts));
-    }
-    free(stats);
-    return NULL;
+    error = openflow_dump(vconn, &request, put_stats, &aux);
+    return (error ? xasprintf("cannot read the rules of ovs-vswitchd (%s)",
+                              ovs_retval_to_string(error))
+            : NULL);
 }
 
 /* What has to be done to get from 'have' to 'want': a rule that is there with
@@ -349,7 +337,7 @@ compare_flows(const struct shash *have, const struct shash *want,
     svec_sort(del);
 }
 
-static void
+static char *
 put_requests(const struct svec *rules, int command,
              const struct ofputil_port_map *ports,
              enum ofputil_protocol protocol, struct ovs_list *requests)
@@ -365,34 +353,14 @@ put_requests(const struct svec *rules, int command,
                                     &protocols);
 
         if (error) {
-            ovs_fatal(0, "%s: %s", rule, error);
+            return explain_rule(rule, error);
         }
         request = ofputil_encode_flow_mod(&fm, protocol);
         ovs_list_push_back(requests, &request->list_node);
         minimatch_destroy(&fm.match);
         free(CONST_CAST(struct ofpact *, fm.ofpacts));
     }
-}
-
-/* Returns what the first of 'errors', messages that it frees, says; otherwise
- * it is 'error'. */
-static const char *
-explain_errors(struct ovs_list *errors, int error)
-{
-    const char *name = NULL;
-    struct ofpbuf *e;
-
-    LIST_FOR_EACH_POP (e, list_node, errors) {
-        struct ofpbuf payload;
-        enum ofperr ofperr = ofperr_decode_msg(e->data, &payload);
-
-        if (ofperr) {
-            name = name ? name : ofperr_get_name(ofperr);
-            ofpbuf_uninit(&payload);
-        }
-        ofpbuf_delete(e);
-    }
-    return name ? name : ovs_retval_to_string(error);
+    return NULL;
 }
 
 /* Sends all changes, which take effect at once or not at all. */
@@ -402,25 +370,24 @@ send_changes(struct vconn *vconn, const struct svec *add,
 {
     enum ofputil_protocol protocol
         = ofputil_protocol_from_ofp_version(vconn_get_version(vconn));
-    struct ovs_list requests, errors;
-    const char *reason;
+    struct ovs_list requests;
+    char *s;
     int error;
 
     ovs_list_init(&requests);
-    put_requests(del, OFPFC_DELETE_STRICT, ports, protocol, &requests);
-    put_requests(add, OFPFC_ADD, ports, protocol, &requests);
-    if (ovs_list_is_empty(&requests)) {
-        return NULL;
+    s = put_requests(del, OFPFC_DELETE_STRICT, ports, protocol, &requests);
+    if (!s) {
+        s = put_requests(add, OFPFC_ADD, ports, protocol, &requests);
     }
-    ovs_list_init(&errors);
-    error = vconn_bundle_transact(vconn, &requests,
-                                  OFPBF_ORDERED | OFPBF_ATOMIC, &errors);
+    if (!s && !ovs_list_is_empty(&requests)) {
+        error = openflow_bundle(vconn, &requests);
+        if (error) {
+            s = xasprintf("ovs-vswitchd does not take the rules (%s)",
+                          ovs_retval_to_string(error));
+        }
+    }
     ofpbuf_list_delete(&requests);
-    if (!error && ovs_list_is_empty(&errors)) {
-        return NULL;
-    }
-    reason = explain_errors(&errors, error);
-    return xasprintf("ovs-vswitchd refused the rules (%s)", reason);
+    return s;
 }
 
 static void
@@ -451,7 +418,7 @@ rules_do(const char *bridge, const struct overlay *overlay,
     struct shash have, want;
     struct ofputil_port_map ports;
     struct vconn *vconn = NULL;
-    char *error = connect_bridge(bridge, &vconn);
+    char *error = openflow_connect(bridge, &vconn);
 
     if (error && action == RULES_PRINT) {
         free(error);
@@ -470,7 +437,9 @@ rules_do(const char *bridge, const struct overlay *overlay,
         if (overlay) {
             put_all(&rules, overlay, action);
         }
-        put_wanted(&rules, &ports, &want);
+        error = put_wanted(&rules, &ports, &want);
+    }
+    if (!error) {
         compare_flows(&have, &want, &add, &del);
         if (action == RULES_PRINT) {
             print_changes(bridge, &add, &del);

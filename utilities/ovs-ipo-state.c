@@ -15,12 +15,19 @@
  * "ovs-ipo-policy:TENANT:SRC:DST". */
 #define POLICY_PREFIX ID_OVERLAY"-policy:"
 
+/* Returns in one line, whatever there is in the database, that 'error', which
+ * it frees, was found there. */
 static char *
 damaged(const char *what, const char *name, char *error)
 {
     char *s = xasprintf("the database is damaged: %s %s: %s",
                         what, name, error);
 
+    for (char *p = s; *p; p++) {
+        if ((unsigned char) *p < ' ' || *p == '\177') {
+            *p = '?';
+        }
+    }
     free(error);
     return s;
 }
@@ -85,6 +92,24 @@ load_plain(const struct ovsrec_interface *iface, struct overlay *overlay)
     return error;
 }
 
+/* Checks that what is in the database of 'c' is what an "attach" could have
+ * put there, as whoever can write to the database may not be root. */
+static char *
+check_record(const struct container *c)
+{
+    char device[IF_NAMESIZE];
+    char *error = check_ifname(c->ifname);
+
+    if (!error) {
+        error = check_path(c->netns);
+    }
+    link_name(c->ip, c->tenant, device);
+    return (error ? error
+            : strcmp(c->device, device)
+            ? xasprintf("its name would be %s", device)
+            : NULL);
+}
+
 static char *
 load_container(const struct ovsrec_interface *iface, struct container *c)
 {
@@ -106,7 +131,22 @@ load_container(const struct ovsrec_interface *iface, struct container *c)
         error = parse_number(get_id(iface, ID_MTU), 0, UINT16_MAX, &mtu);
         c->mtu = mtu;
     }
-    return error;
+    return error ? error : check_record(c);
+}
+
+/* Checks that 'port', whose interface has a 'role', has the name that goes with
+ * it, so that there is no other with the same role. */
+static char *
+check_role(const struct ovsrec_port *port, const char *role)
+{
+    const char *name = (!strcmp(role, ROLE_PLAIN) ? PLAIN_PORT
+                        : !strcmp(role, ROLE_TENANTS) ? TENANT_PORT
+                        : port->name);
+
+    return (strcmp(port->name, name) || strcmp(port->interfaces[0]->name, name)
+            ? xasprintf("external_ids:"ID_OVERLAY"=%s belongs to port %s only",
+                        role, name)
+            : NULL);
 }
 
 static char *
@@ -115,13 +155,17 @@ load_port(const struct ovsrec_port *port, struct overlay *overlay,
 {
     const struct ovsrec_interface *iface;
     const char *role;
+    char *error;
 
     if (port->n_interfaces != 1) {
         return NULL;
     }
     iface = port->interfaces[0];
     role = get_id(iface, ID_OVERLAY);
-    if (!strcmp(role, ROLE_PLAIN)) {
+    error = role[0] ? check_role(port, role) : NULL;
+    if (error) {
+        return error;
+    } else if (!strcmp(role, ROLE_PLAIN)) {
         return load_plain(iface, overlay);
     } else if (!strcmp(role, ROLE_TENANTS)) {
         overlay->tenants = iface;
@@ -226,25 +270,44 @@ load_policies(struct overlay *overlay)
     return error;
 }
 
+/* Finds the bridge that has the overlay, and leaves '*found' null if there is
+ * none. */
+static char *
+find_overlay(const struct db *db, const struct ovsrec_bridge **found)
+{
+    const struct ovsrec_bridge *br;
+    char *error;
+
+    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
+        if (smap_get(&br->external_ids, ID_OVERLAY)) {
+            error = (*found ? xasprintf("so has %s external_ids:"ID_OVERLAY,
+                                        (*found)->name)
+                     : check_ifname(br->name));
+            if (error) {
+                return damaged("bridge", br->name, error);
+            }
+            *found = br;
+        }
+    }
+    return NULL;
+}
+
 /* Reads the overlay from the database.  What 'overlay' then points to is good
  * until the database is read again.  If there is no overlay yet,
  * 'overlay->bridge' is null. */
 char *
 overlay_load(const struct db *db, struct overlay *overlay)
 {
-    const struct ovsrec_bridge *br;
     char *error;
 
     memset(overlay, 0, sizeof *overlay);
-    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
-        if (smap_get(&br->external_ids, ID_OVERLAY)) {
-            overlay->bridge = br;
-        }
-    }
-    if (!overlay->bridge) {
+    error = find_overlay(db, &overlay->bridge);
+    if (!error && !overlay->bridge) {
         return NULL;
     }
-    error = load_ports(overlay);
+    if (!error) {
+        error = load_ports(overlay);
+    }
     if (!error) {
         error = load_policies(overlay);
     }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "packets.h"
 #include "util.h"
@@ -54,13 +55,42 @@ parse_number(const char *s, uint32_t min, uint32_t max, uint32_t *number)
     char *end;
 
     errno = 0;
-    x = strtoull(s, &end, 0);
+    x = strtoull(s, &end, s[0] == '0' && (s[1] | 0x20) == 'x' ? 16 : 10);
     if (errno || s[0] < '0' || s[0] > '9' || *end || x < min || x > max) {
         return xasprintf("'%s' is not a number from %"PRIu32" to %"PRIu32,
                          s, min, max);
     }
     *number = x;
     return NULL;
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define WORD LETTERS "0123456789_.-"
+
+/* Returns whether 's' is letters, digits, '_', '.' and '-', of which the last
+ * two do not begin it: no option, no more than one word, and nothing to
+ * quote. */
+bool
+is_word(const char *s)
+{
+    return s[0] && !strchr(".-", s[0]) && !s[strspn(s, WORD)];
+}
+
+/* Checks that 's' can be the name of an interface. */
+char *
+check_ifname(const char *s)
+{
+    return (is_word(s) && strlen(s) < IF_NAMESIZE ? NULL
+            : xasprintf("'%s' is not the name of an interface", s));
+}
+
+/* Checks that 's' is a path from the root that needs no quotes. */
+char *
+check_path(const char *s)
+{
+    return (s[0] == '/' && !s[strspn(s, "/+,:=@%" WORD)] ? NULL
+            : xasprintf("'%s' is not an absolute path of letters, digits and "
+                        "/+,:=@%%_.-", s));
 }
 
 const char *

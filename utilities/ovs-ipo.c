@@ -6,8 +6,8 @@
 #include "ovs-ipo.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 #include "fatal-signal.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
-#include "timeval.h"
 #include "util.h"
 
 static const char usage[] = "\
@@ -50,6 +49,7 @@ struct options {
     uint32_t timeout;           /* Seconds. */
     bool dry_run, json, delete;
     struct initialization init;
+    bool any_tenant;            /* 'tenant' was not given. */
     uint32_t tenant, mtu;
     const char *ifname;         /* Null: not given. */
 };
@@ -177,21 +177,16 @@ run_attach(struct db *db, char *args[], int n OVS_UNUSED,
     return error ? error : overlay_attach(db, &a);
 }
 
-/* Finds what "detach" is about by an address or a namespace, which need not
- * be there any more. */
+/* Finds what "detach" is about by a namespace, which need not be there any
+ * more. */
 static const struct container *
-find_container(const struct overlay *overlay, char *word,
-               const struct options *o)
+find_by_netns(const struct overlay *overlay, char *word,
+              const struct options *o)
 {
     const struct container *c;
     char *path, *id;
-    uint32_t ip;
-    char *error = parse_address(word, &ip);
+    char *error;
 
-    if (!error) {
-        return overlay_find_ip(overlay, ip, o->tenant);
-    }
-    free(error);
     error = netns_find(word, &path, &id);
     if (error) {
         free(error);
@@ -204,11 +199,32 @@ find_container(const struct overlay *overlay, char *word,
     return c;
 }
 
+/* Stores in '*c' what "detach" is about, by an address or a namespace; null if
+ * there is none. */
+static char *
+find_container(const struct overlay *overlay, char *word,
+               const struct options *o, const struct container **c)
+{
+    uint32_t ip;
+    char *error = parse_address(word, &ip);
+
+    if (!error) {
+        *c = overlay_find_ip(overlay, ip, o->tenant);
+        return NULL;
+    }
+    free(error);
+    *c = find_by_netns(overlay, word, o);
+    return (*c && !o->any_tenant && (*c)->tenant != o->tenant
+            ? xasprintf("%s in %s is of tenant %"PRIu32, (*c)->ifname,
+                        (*c)->netns, (*c)->tenant)
+            : NULL);
+}
+
 static char *
 run_detach(struct db *db, char *args[], int n OVS_UNUSED,
            const struct options *o)
 {
-    const struct container *c;
+    const struct container *c = NULL;
     struct overlay overlay;
     char *error = overlay_load(db, &overlay);
 
@@ -216,12 +232,12 @@ run_detach(struct db *db, char *args[], int n OVS_UNUSED,
         error = overlay_require_bridge(&overlay);
     }
     if (!error) {
-        c = find_container(&overlay, args[0], o);
-        if (c) {
-            error = overlay_detach(db, c);
-        } else {
-            printf("%s is not attached\n", args[0]);
-        }
+        error = find_container(&overlay, args[0], o, &c);
+    }
+    if (!error && c) {
+        error = overlay_detach(db, c);
+    } else if (!error) {
+        printf("%s is not attached\n", args[0]);
     }
     overlay_destroy(&overlay);
     return error;
@@ -253,6 +269,21 @@ run_deny(struct db *db, char *args[], int n OVS_UNUSED,
     return set_policy(db, args, false, o);
 }
 
+/* Checks that the tunnel ports, if there is an overlay, are ports. */
+static char *
+check_tunnels(struct db *db)
+{
+    static const char *names[] = { PLAIN_PORT, TENANT_PORT };
+    char *error = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && !error; i++) {
+        if (db_has_port(db, names[i])) {
+            error = db_check_interface(db, names[i]);
+        }
+    }
+    return error;
+}
+
 static char *
 run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
          const struct options *o OVS_UNUSED)
@@ -263,7 +294,7 @@ run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
     /* A line each. */
     fputs(ds_cstr(&notes), stderr);
     ds_destroy(&notes);
-    return error;
+    return error ? error : check_tunnels(db);
 }
 
 static char *
@@ -309,6 +340,7 @@ parse_option(int c, struct options *o)
 {
     switch (c) {
     case OPT_BRIDGE:
+        fail_if(check_ifname(optarg));
         o->init.bridge = optarg;
         break;
     case OPT_DATAPATH_TYPE:
@@ -321,10 +353,7 @@ parse_option(int c, struct options *o)
         o->delete = true;
         break;
     case OPT_IFNAME:
-        if (!optarg[0] || strlen(optarg) >= IF_NAMESIZE
-            || strpbrk(optarg, "/ \t\n")) {
-            ovs_fatal(0, "'%s' is not the name of an interface", optarg);
-        }
+        fail_if(check_ifname(optarg));
         o->ifname = optarg;
         break;
     case OPT_JSON:
@@ -341,6 +370,7 @@ parse_option(int c, struct options *o)
         break;
     case OPT_TENANT:
         fail_if(parse_number(optarg, 0, UINT32_MAX, &o->tenant));
+        o->any_tenant = false;
         break;
     case 'n':
         o->dry_run = true;
@@ -420,9 +450,8 @@ run(const struct command *c, char *args[], int n, const struct options *o)
         block_signals();
     }
     fatal_ignore_sigpipe();
-    time_alarm(2 * o->timeout);
-    error = db_open(o->db, time_msec() + o->timeout * 1000LL, changes,
-                    o->dry_run, &db);
+    limit_begin(o->timeout);
+    error = db_open(o->db, changes, o->dry_run, &db);
     if (!error) {
         error = c->run(db, args, n, o);
     }
@@ -435,6 +464,7 @@ main(int argc, char *argv[])
 {
     struct options o = {
         .timeout = 30,
+        .any_tenant = true,
         .init = { .bridge = "br-int" },
     };
     bool given[OPT_LAST] = { false };

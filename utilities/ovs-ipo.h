@@ -24,9 +24,12 @@
 #include "openvswitch/types.h"
 
 struct ds;
+struct ofputil_flow_stats;
+struct ofputil_flow_stats_request;
 struct ovsrec_bridge;
 struct ovsrec_interface;
 struct smap;
+struct vconn;
 
 /* The gateway of every container.  It exists in the rules only. */
 #define GATEWAY_IP "169.254.0.1"
@@ -36,6 +39,11 @@ struct smap;
  * tenants. */
 #define PLAIN_PORT "ipo0"
 #define TENANT_PORT "ipo0-tenants"
+
+/* The numbers that they ask for, which ovs-vswitchd does not give to others as
+ * long as there are fewer ports: rules stay right when they come and go. */
+#define PLAIN_OFPORT 60001
+#define TENANT_OFPORT 60002
 
 /* Keys of 'external_ids'.  The first marks the bridge, and says of an interface
  * what it is; the others belong to containers. */
@@ -57,7 +65,8 @@ struct smap;
 #define ROLE_TENANTS "tenants"
 #define ROLE_CONTAINER "container"
 
-/* ovs-ipo-words.c: addresses and prefixes, in host byte order, and text. */
+/* ovs-ipo-words.c: addresses and prefixes, in host byte order, and text.
+ * Names and paths go into the input of ip(8) and into what a shell may run. */
 
 #define IP_FMT_SIZE 16          /* "255.255.255.255" and a null byte. */
 #define PREFIX_FMT_SIZE 19
@@ -71,6 +80,9 @@ char *parse_address(const char *, uint32_t *) OVS_WARN_UNUSED_RESULT;
 char *parse_prefix(const char *, struct prefix *) OVS_WARN_UNUSED_RESULT;
 char *parse_number(const char *, uint32_t min, uint32_t max, uint32_t *)
     OVS_WARN_UNUSED_RESULT;
+char *check_ifname(const char *) OVS_WARN_UNUSED_RESULT;
+char *check_path(const char *) OVS_WARN_UNUSED_RESULT;
+bool is_word(const char *);
 const char *format_ip(uint32_t, char buf[IP_FMT_SIZE]);
 const char *format_prefix(const struct prefix *, char buf[PREFIX_FMT_SIZE]);
 bool prefix_contains(const struct prefix *, uint32_t addr);
@@ -142,8 +154,8 @@ void container_free(struct container *);
  * seen by overlay_load() only. */
 
 void block_signals(void);
-char *db_open(const char *remote, long long int deadline, bool lock,
-              bool dry_run, struct db **) OVS_WARN_UNUSED_RESULT;
+char *db_open(const char *remote, bool lock, bool dry_run, struct db **)
+    OVS_WARN_UNUSED_RESULT;
 void db_close(struct db *);
 bool db_dry_run(const struct db *);
 const struct ovsrec_bridge *db_find_bridge(const struct db *,
@@ -161,13 +173,33 @@ void db_add_port(struct db *, const struct ovsrec_bridge *, const char *name,
                  const char *type, const struct smap *options,
                  const struct smap *external_ids);
 void db_del_port(struct db *, const struct ovsrec_bridge *, const char *name);
-void db_set_options(struct db *, const struct ovsrec_interface *,
-                    const struct smap *options);
 void db_set_interface(struct db *, const struct ovsrec_interface *,
                       const char *type, const struct smap *external_ids);
+void db_add_tunnel(struct db *, const struct ovsrec_bridge *, const char *name,
+                   uint16_t ofport, const struct smap *options,
+                   const struct smap *external_ids);
+void db_set_tunnel(struct db *, const struct ovsrec_interface *,
+                   uint16_t ofport, const struct smap *options);
 char *db_commit(struct db *) OVS_WARN_UNUSED_RESULT;
 char *db_check_interface(struct db *, const char *name)
     OVS_WARN_UNUSED_RESULT;
+
+/* ovs-ipo-time.c: until when to wait for others. */
+
+void limit_begin(unsigned int seconds);
+void limit_renew(void);
+void limit_allow_change(void);
+long long int limit_get(void);
+
+/* ovs-ipo-openflow.c: the connection to a bridge. */
+
+typedef void openflow_flow_cb(const struct ofputil_flow_stats *, void *aux);
+
+char *openflow_connect(const char *bridge, struct vconn **)
+    OVS_WARN_UNUSED_RESULT;
+int openflow_dump(struct vconn *, const struct ofputil_flow_stats_request *,
+                  openflow_flow_cb *, void *aux);
+int openflow_bundle(struct vconn *, const struct ovs_list *requests);
 
 /* ovs-ipo-rules.c: the OpenFlow rules. */
 
