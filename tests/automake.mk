@@ -52,6 +52,7 @@ testsuite_files = \
 
 system_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-cni.at \
 	tests/system-combine.at \
 	tests/system-controller.at \
 	tests/system-ipo.at \
