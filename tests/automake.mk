@@ -137,6 +137,7 @@ EXTRA_DIST += \
 	tests/kmod-nodes.sh \
 	tests/kmod-vectors.py \
 	tests/nodes.sh \
+	tests/packages \
 	tests/ping-all.py \
 	tests/seed \
 	tests/vectors/README.rst \
