@@ -148,6 +148,7 @@ EXTRA_DIST += \
 	tests/kmod-nodes.sh \
 	tests/kmod-vectors.py \
 	tests/nodes.sh \
+	tests/packages \
 	tests/ping-all.py \
 	tests/probe-packets.py \
 	tests/seed \
