@@ -4,7 +4,8 @@
  * wanted, then the lines of a batch, and behind a null byte what the kernel
  * answers to each request and sends to "monitor". */
 
-/* All of ipoctl but for the socket and the names of devices, which are below.
+/* All of ipoctl but for the commands, the socket and the names of devices that
+ * are below.
  * These two files are here for what they keep to themselves. */
 #define main ipoctl_main
 #include "ipoctl.c"
@@ -28,6 +29,29 @@ static const uint8_t *answers;
 static size_t answers_len;
 static bool answered;
 static uint32_t asked;          /* Number of the last request. */
+
+/* Commands that open files and send packets, which this does not. */
+
+int
+decode(char **words)
+{
+    (void) words;
+    return EXIT_SUCCESS;
+}
+
+int
+probe(char **words)
+{
+    (void) words;
+    return EXIT_SUCCESS;
+}
+
+int
+reflect(char **words)
+{
+    (void) words;
+    return EXIT_SUCCESS;
+}
 
 /* The socket. */
 
