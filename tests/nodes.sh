@@ -669,12 +669,13 @@ node_allow()
     mv "$flows.new" "$flows"
 )
 
-# (That ovs-vswitchd had to wait for a busy machine is no problem.)
+# (That ovs-vswitchd had to wait for a busy machine is no problem, nor that a
+# command did not wait for an answer.)
 node_log_problems()
 (
     _nodes_is node "$1"
     ! grep -hE '\|(WARN|ERR|EMER)\|' "$(_node_dir "$1")"/*.log \
-        | grep -vE '\|timeval(\([^)]*\))?\|WARN\|' \
+        | grep -vE -e '\|timeval(\([^)]*\))?\|WARN\|' -e '\|unix#[0-9]+: .*Broken pipe' \
         | grep -vE -e "${2:-^\$}" | sed "s/^/$1: /" | grep .
 )
 

@@ -54,20 +54,18 @@ class IpoController(app_manager.OSKenApp):
 
     def rule(self, dp, table, priority, actions, next_table=None, **match):
         p, o = dp.ofproto_parser, dp.ofproto
-        instructions = []
-        if actions:
-            instructions.append(p.OFPInstructionActions(o.OFPIT_APPLY_ACTIONS, actions))
+        instructions = [p.OFPInstructionActions(o.OFPIT_APPLY_ACTIONS, actions)] if actions else []
         if next_table is not None:
             instructions.append(p.OFPInstructionGotoTable(next_table))
         dp.send_msg(p.OFPFlowMod(dp, cookie=COOKIE, table_id=table, priority=priority,
                                  match=p.OFPMatch(**match), instructions=instructions))
 
-    def no_rule(self, dp, table, priority, **match):
+    def forget(self, dp, port):
+        """Removes the rules of a container that is not at 'port' any more."""
         p, o = dp.ofproto_parser, dp.ofproto
-        dp.send_msg(p.OFPFlowMod(dp, cookie=COOKIE, cookie_mask=2**64 - 1, table_id=table,
-                                 command=o.OFPFC_DELETE_STRICT, priority=priority,
-                                 out_port=o.OFPP_ANY, out_group=o.OFPG_ANY,
-                                 match=p.OFPMatch(**match)))
+        dp.send_msg(p.OFPFlowMod(dp, cookie=COOKIE, cookie_mask=2**64 - 1, table_id=FROM,
+                                 command=o.OFPFC_DELETE, out_port=o.OFPP_ANY,
+                                 out_group=o.OFPG_ANY, match=p.OFPMatch(in_port=port)))
 
     def base_rules(self, dp, tunnel):
         p, o = dp.ofproto_parser, dp.ofproto
@@ -122,8 +120,7 @@ class IpoController(app_manager.OSKenApp):
         if old == (dpid, port, mac):
             return False
         if old and old[0] in self.switches:
-            self.no_rule(self.switches[old[0]][0], FROM, 80, in_port=old[1], eth_type=IPV4,
-                         eth_src=old[2], ipv4_src=address)
+            self.forget(self.switches[old[0]][0], old[1])
         self.containers[address] = (dpid, port, mac)
         for dp, tunnel in self.switches.values():
             self.container_rules(dp, tunnel, address)
@@ -140,17 +137,22 @@ class IpoController(app_manager.OSKenApp):
         elif self.switches.get(dp.id, (None,))[0] is dp:
             del self.switches[dp.id]
 
+    @set_ev_cls(ofp_event.EventOFPPortStatus, MAIN_DISPATCHER)
+    def port_changed(self, ev):
+        dp = ev.msg.datapath
+        if ev.msg.desc.name.decode() == self.tunnel_port:
+            dp.send_msg(dp.ofproto_parser.OFPPortDescStatsRequest(dp, 0))
+
     @set_ev_cls(ofp_event.EventOFPPortDescStatsReply, MAIN_DISPATCHER)
     def ports_known(self, ev):
         dp = ev.msg.datapath
         p, o = dp.ofproto_parser, dp.ofproto
+        self.switches.pop(dp.id, None)
         for port in ev.msg.body:
-            if port.name.decode() == self.tunnel_port:
+            if port.name.decode() == self.tunnel_port and dp.id in self.nodes:
                 self.switches[dp.id] = dp, port.port_no
-        if dp.id not in self.switches or dp.id not in self.nodes:
-            self.logger.error("switch %016x: no port %s, or not in IPO_NODES",
-                              dp.id, self.tunnel_port)
-            self.switches.pop(dp.id, None)
+        if dp.id not in self.switches:
+            self.logger.error("switch %016x: no %s, or not in IPO_NODES", dp.id, self.tunnel_port)
             return
         # What was learned is in the rules.
         request = getattr(p, "OFPFlowDescStatsRequest", None) or p.OFPFlowStatsRequest
@@ -163,10 +165,12 @@ class IpoController(app_manager.OSKenApp):
         dp = ev.msg.datapath
         if dp.id not in self.switches:
             return
-        for stats in ev.msg.body:
-            if "ipv4_src" in stats.match:
-                self.learn(stats.match["ipv4_src"], dp.id, stats.match["in_port"],
-                           stats.match["eth_src"])
+        for match in (stats.match for stats in ev.msg.body if "ipv4_src" in stats.match):
+            known = self.containers.get(match["ipv4_src"])
+            if known and known[0] in self.switches and known[0] != dp.id:
+                self.forget(dp, match["in_port"])   # It moved while 'dp' was away.
+            else:
+                self.learn(match["ipv4_src"], dp.id, match["in_port"], match["eth_src"])
         if not ev.msg.flags & dp.ofproto.OFPMPF_REPLY_MORE:
             dp, tunnel = self.switches[dp.id]
             self.base_rules(dp, tunnel)
@@ -174,8 +178,6 @@ class IpoController(app_manager.OSKenApp):
                 self.container_rules(dp, tunnel, address)
             self.logger.info("switch %016x is node %s, by OpenFlow %#x", dp.id, self.nodes[dp.id],
                              dp.ofproto.OFP_VERSION)
-
-    # Packets.
 
     def send(self, dp, data, in_port, out_port):
         p, o = dp.ofproto_parser, dp.ofproto
@@ -191,7 +193,7 @@ class IpoController(app_manager.OSKenApp):
         mac = headers.get_protocol(ethernet.ethernet).src
         question, ip = headers.get_protocol(arp.arp), headers.get_protocol(ipv4.ipv4)
         address = question.src_ip if question else ip.src if ip else "0.0.0.0"
-        if (address != "0.0.0.0" and dp.id in self.switches
+        if (address != "0.0.0.0" and port <= dp.ofproto.OFPP_MAX and dp.id in self.switches
                 and port != self.switches[dp.id][1] and self.learn(address, dp.id, port, mac)):
             # It waited for the rules that are there by now.
             dp.send_msg(dp.ofproto_parser.OFPBarrierRequest(dp))
