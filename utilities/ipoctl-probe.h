@@ -183,17 +183,19 @@ struct probe_count run_count(const struct probe_run *, unsigned int first,
 /* ipoctl-probe-report.c: what it means, in words. */
 
 #define PROBE_N_SIZES 3
+#define PROBE_N_BURSTS 2
 
 struct probe_result {
     unsigned int passing;       /* Bits: 1 << enum probe_kind. */
     struct probe_count count[PROBE_N_KINDS][PROBE_N_SIZES];
-    struct probe_count burst[PROBE_N_KINDS];
+    struct probe_count burst[PROBE_N_KINDS];    /* The one that lost less. */
     unsigned int mtu[PROBE_N_KINDS];    /* 0: unknown. */
     unsigned int sizes[PROBE_N_SIZES];  /* 0: not tried. */
 
     /* Seqs of the packets behind 'count' and 'burst', and of the next one. */
     unsigned int first[PROBE_N_SIZES], end[PROBE_N_SIZES];
-    unsigned int burst_first[PROBE_N_KINDS], burst_end[PROBE_N_KINDS];
+    unsigned int burst_first[PROBE_N_BURSTS][PROBE_N_KINDS];
+    unsigned int burst_end[PROBE_N_BURSTS][PROBE_N_KINDS];
 
     unsigned int device_mtu;
     unsigned int n_hops;                /* To the remote, 0 if unknown. */
