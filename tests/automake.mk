@@ -213,7 +213,10 @@ check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(fuzz_replays) \
 
 check-system: tests/system-userspace-testsuite tests/atlocal $(ovs_built)
 	$(SHELL) tests/system-userspace-testsuite -C tests \
-	    AUTOTEST_PATH='$(test_path)' $(TESTSUITEFLAGS)
+	    AUTOTEST_PATH='$(test_path)' $(TESTSUITEFLAGS) || \
+	  { test '$(RECHECK)' = yes && \
+	    $(SHELL) tests/system-userspace-testsuite -C tests \
+	      AUTOTEST_PATH='$(test_path)' --recheck; }
 .PHONY: check-system
 
 # The suites of the kernel's datapath, in a virtual machine with each kernel in
