@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define RATE 2000               /* Answers a second, in the long run... */
-#define BURST 500               /* ...and at once. */
+#define BURST 1000              /* ...and at once. */
 #define MAX_SESSIONS 64
 #define WINDOW 1024             /* Seqs behind the highest that may arrive. */
 
