@@ -168,7 +168,7 @@ set_tunnel(struct db *db, const struct ovsrec_bridge *br,
     } else {
         struct smap ids = SMAP_CONST1(&ids, ID_OVERLAY, role);
 
-        db_add_tunnel(db, br, name, ofport, options, &ids);
+        db_add_port(db, br, name, "ipo", ofport, options, &ids);
     }
 }
 
@@ -598,7 +598,7 @@ put_port(struct db *db, const struct ovsrec_bridge *br,
     if (iface) {
         db_set_interface(db, iface, type, &ids);
     } else {
-        db_add_port(db, br, c->device, type, NULL, &ids);
+        db_add_port(db, br, c->device, type, 0, NULL, &ids);
     }
     smap_destroy(&ids);
 }

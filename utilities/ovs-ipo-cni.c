@@ -406,7 +406,8 @@ check_new(const struct call *call, const struct db *db)
         if (!c) {
             c = overlay_find_owner(&overlay, call->owner);
         }
-        if (c && netns_is_same(c->netns, c->netns_id) && link_exists(c->device)) {
+        if (c && netns_is_same(c->netns, c->netns_id)
+            && link_exists(c->device)) {
             error = xasprintf("%s in %s is attached as %s already", c->ifname,
                               c->netns, format_ip(c->ip, ip));
         }

@@ -280,16 +280,18 @@ set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
     free(ports);
 }
 
-static struct ovsrec_interface *
+static void
 insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
-            const char *type, const struct smap *options,
+            const char *type, uint16_t ofport, const struct smap *options,
             const struct smap *external_ids)
 {
     struct ovsrec_interface *iface = ovsrec_interface_insert(db->txn);
     struct ovsrec_port *port = ovsrec_port_insert(db->txn);
+    const int64_t request = ofport;
 
     ovsrec_interface_set_name(iface, name);
     ovsrec_interface_set_type(iface, type);
+    ovsrec_interface_set_ofport_request(iface, &request, ofport != 0);
     if (options) {
         ovsrec_interface_set_options(iface, options);
     }
@@ -299,7 +301,6 @@ insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
     ovsrec_port_set_name(port, name);
     ovsrec_port_set_interfaces(port, &iface, 1);
     set_ports(br, NULL, port);
-    return iface;
 }
 
 /* Adds the bridge 'name', on which packets go where rules say and nowhere
@@ -319,7 +320,7 @@ db_add_bridge(struct db *db, const char *name, const char *datapath_type)
     ovsrec_bridge_set_name(br, name);
     ovsrec_bridge_set_fail_mode(br, "secure");
     ovsrec_bridge_set_datapath_type(br, datapath_type);
-    insert_port(db, br, name, "internal", NULL, NULL);
+    insert_port(db, br, name, "internal", 0, NULL, NULL);
     set_bridges(ovs, NULL, br);
 }
 
@@ -360,21 +361,27 @@ db_set_bridge_id(struct db *db, const struct ovsrec_bridge *br,
     smap_destroy(&ids);
 }
 
+/* Adds the port 'name', which asks for the number 'ofport' unless that is 0.
+ * 'options' may be null. */
 void
 db_add_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
-            const char *type, const struct smap *options,
+            const char *type, uint16_t ofport, const struct smap *options,
             const struct smap *external_ids)
 {
     if (db->dry_run) {
-        printf("ovs-vsctl add-port %s %s -- set interface %s type='\"%s\"'",
-               br->name, name, name, type);
+        printf("ovs-vsctl add-port %s %s -- set interface %s type=",
+               br->name, name, name);
+        print_quoted(type);
+        if (ofport) {
+            printf(" ofport_request=%"PRIu16, ofport);
+        }
         if (options) {
             print_map("options", options);
         }
         print_map("external_ids", external_ids);
         putchar('\n');
     }
-    insert_port(db, br, name, type, options, external_ids);
+    insert_port(db, br, name, type, ofport, options, external_ids);
 }
 
 /* Removes the port 'name' from 'br', if it is there. */
@@ -390,26 +397,6 @@ db_del_port(struct db *db, const struct ovsrec_bridge *br, const char *name)
             return;
         }
     }
-}
-
-/* Adds the tunnel port 'name', which asks for the number 'ofport'. */
-void
-db_add_tunnel(struct db *db, const struct ovsrec_bridge *br, const char *name,
-              uint16_t ofport, const struct smap *options,
-              const struct smap *external_ids)
-{
-    const int64_t request = ofport;
-    struct ovsrec_interface *iface;
-
-    if (db->dry_run) {
-        printf("ovs-vsctl add-port %s %s -- set interface %s type=ipo "
-               "ofport_request=%"PRIu16, br->name, name, name, ofport);
-        print_map("options", options);
-        print_map("external_ids", external_ids);
-        putchar('\n');
-    }
-    iface = insert_port(db, br, name, "ipo", options, external_ids);
-    ovsrec_interface_set_ofport_request(iface, &request, 1);
 }
 
 static void

@@ -170,14 +170,11 @@ void db_del_bridge(struct db *, const struct ovsrec_bridge *);
 void db_set_bridge_id(struct db *, const struct ovsrec_bridge *,
                       const char *key, const char *value);
 void db_add_port(struct db *, const struct ovsrec_bridge *, const char *name,
-                 const char *type, const struct smap *options,
+                 const char *type, uint16_t ofport, const struct smap *options,
                  const struct smap *external_ids);
 void db_del_port(struct db *, const struct ovsrec_bridge *, const char *name);
 void db_set_interface(struct db *, const struct ovsrec_interface *,
                       const char *type, const struct smap *external_ids);
-void db_add_tunnel(struct db *, const struct ovsrec_bridge *, const char *name,
-                   uint16_t ofport, const struct smap *options,
-                   const struct smap *external_ids);
 void db_set_tunnel(struct db *, const struct ovsrec_interface *,
                    uint16_t ofport, const struct smap *options);
 char *db_commit(struct db *) OVS_WARN_UNUSED_RESULT;
