@@ -6,7 +6,6 @@
 #include "ipoctl-probe.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -224,19 +223,10 @@ take_icmp(struct probe_run *run, size_t len)
 static void
 receive(struct probe_run *run)
 {
-    struct sockaddr_ll sll;
-    socklen_t sll_len;
     ssize_t n;
 
-    for (;;) {
-        sll_len = sizeof sll;
-        n = recvfrom(run->sockets.receive, received, sizeof received, 0,
-                     (struct sockaddr *) &sll, &sll_len);
-        if (n < 0) {
-            break;
-        }
-        if (sll.sll_pkttype == PACKET_HOST
-            || sll.sll_pkttype == PACKET_OTHERHOST) {
+    while ((n = probe_recv(&run->sockets, received, sizeof received)) >= 0) {
+        if (n) {
             take_answer(run, n);
         }
     }

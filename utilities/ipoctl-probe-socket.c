@@ -153,6 +153,22 @@ probe_open_icmp(int *fd)
     return *fd < 0 ? fail("open an ICMP socket") : EXIT_OK;
 }
 
+/* Receives one packet into 'packet', which has room for 'size' bytes, without
+ * waiting.  Returns its length, 0 for one that is none of ours, or -1 if there
+ * is none.  (Open vSwitch's NIC gets packets for its bridge's address, which is
+ * another one.) */
+ssize_t
+probe_recv(const struct probe_sockets *s, uint8_t *packet, size_t size)
+{
+    struct sockaddr_ll sll;
+    socklen_t sll_len = sizeof sll;
+    ssize_t n = recvfrom(s->receive, packet, size, 0, (struct sockaddr *) &sll,
+                         &sll_len);
+
+    return (n < 0 || sll.sll_pkttype == PACKET_HOST
+            || sll.sll_pkttype == PACKET_OTHERHOST ? n : 0);
+}
+
 /* Sends the 'size' bytes of 'packet' to 'dst'.  Returns 0 or an errno
  * value. */
 int

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "ipo-wire.h"
 
@@ -92,6 +93,8 @@ struct probe_sockets {
 
 int probe_open(struct probe_sockets *, uint16_t port);
 int probe_open_icmp(int *fd);
+ssize_t probe_recv(const struct probe_sockets *, uint8_t *packet,
+                   size_t size);
 int probe_send(const struct probe_sockets *, const uint8_t *packet,
                size_t size, uint32_t dst);
 bool probe_addrs(uint32_t *addrs, unsigned int max, unsigned int *n);

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/if_packet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -201,17 +200,12 @@ static void
 receive(struct reflector *r)
 {
     for (int i = 0; i < 64; i++) {
-        struct sockaddr_ll sll;
-        socklen_t sll_len = sizeof sll;
-        ssize_t n = recvfrom(r->sockets.receive, received, sizeof received, 0,
-                             (struct sockaddr *) &sll, &sll_len);
+        ssize_t n = probe_recv(&r->sockets, received, sizeof received);
 
         if (n < 0) {
             break;
         }
-        /* Open vSwitch's NIC gets packets for its bridge's address. */
-        if (sll.sll_pkttype == PACKET_HOST
-            || sll.sll_pkttype == PACKET_OTHERHOST) {
+        if (n) {
             take_packet(r, n);
         }
     }
