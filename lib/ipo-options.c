@@ -42,8 +42,8 @@ parse_node(const char *s, uint32_t *node)
 static char *
 parse_prefix(const char *s, uint32_t *addr, uint32_t *mask)
 {
-    unsigned int plen;
-    ovs_be32 ip;
+    unsigned int plen = 0;
+    ovs_be32 ip = 0;
     char *error;
 
     error = strchr(s, '/') ? ip_parse_cidr(s, &ip, &plen)

@@ -160,7 +160,7 @@ probe_open_icmp(int *fd)
 ssize_t
 probe_recv(const struct probe_sockets *s, uint8_t *packet, size_t size)
 {
-    struct sockaddr_ll sll;
+    struct sockaddr_ll sll = { .sll_family = 0 };
     socklen_t sll_len = sizeof sll;
     ssize_t n = recvfrom(s->receive, packet, size, 0, (struct sockaddr *) &sll,
                          &sll_len);

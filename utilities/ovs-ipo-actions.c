@@ -653,10 +653,12 @@ is_again(const struct remains *r)
         && !strcmp(r->same_ip->device, r->same_ifname->device);
 }
 
-static bool
-has_other(const struct remains *r, const struct container *c)
+/* Returns what has the interface of 'c' by another device, or null. */
+static const struct container *
+find_other(const struct remains *r, const struct container *c)
 {
-    return r->same_ifname && strcmp(r->same_ifname->device, c->device);
+    return (r->same_ifname && strcmp(r->same_ifname->device, c->device)
+            ? r->same_ifname : NULL);
 }
 
 /* Removes the devices of 'c', and makes the database what it was before 'c',
@@ -665,14 +667,16 @@ static void
 undo_container(struct db *db, const struct ovsrec_bridge *br,
                const struct container *c, const struct remains *r)
 {
+    const struct container *other = find_other(r, c);
+
     db_begin(db);
     if (r->same_ip) {
         put_port(db, br, r->same_ip, TYPE_ABSENT);
     } else {
         db_del_port(db, br, c->device);
     }
-    if (has_other(r, c)) {
-        put_port(db, br, r->same_ifname, TYPE_ABSENT);
+    if (other) {
+        put_port(db, br, other, TYPE_ABSENT);
     }
     free(db_commit(db));
     free(link_delete(c->device, db_dry_run(db)));
@@ -685,19 +689,20 @@ static char *
 switch_ports(struct db *db, const struct ovsrec_bridge *br,
              const struct container *c, const struct remains *r)
 {
+    const struct container *other = find_other(r, c);
     char *error;
 
     db_begin(db);
-    if (has_other(r, c)) {
-        db_del_port(db, br, r->same_ifname->device);
+    if (other) {
+        db_del_port(db, br, other->device);
     }
     put_port(db, br, c, "");
     error = db_commit(db);
     if (!error) {
         error = db_check_interface(db, c->device);
     }
-    return (error || !has_other(r, c) ? error
-            : link_delete(r->same_ifname->device, db_dry_run(db)));
+    return (error || !other ? error
+            : link_delete(other->device, db_dry_run(db)));
 }
 
 /* Makes the devices and the port of 'c', of which there may be remains.  What

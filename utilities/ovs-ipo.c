@@ -385,7 +385,7 @@ parse_option(int c, struct options *o)
         fputs(usage, stdout);
         exit(EXIT_SUCCESS);
     case 'V':
-        printf("ovs-ipo %s\n", IPO_VERSION);
+        printf("ovs-ipo %s\n", OVS_IPO_VERSION);
         exit(EXIT_SUCCESS);
     default:
         exit(EXIT_FAILURE);

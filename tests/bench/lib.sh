@@ -7,6 +7,8 @@
 # node's address and the wire, phy.
 #
 # The caller sets $prog, $builddir and $output, and calls bench_begin.
+#
+# shellcheck disable=SC2034,SC2154  # The caller's variables.
 
 tunnels="ipo-compact ipo-full ipo-full-key vxlan geneve gre gre-l3 plain"
 
@@ -69,11 +71,11 @@ wait_until()
 switch_start()
 {
     rm -f "$dir"/conf.db*
-    ovsdb-tool create "$dir/conf.db" "$builddir/ovs/vswitchd/vswitch.ovsschema" &&
-        ovsdb-server --detach --no-chdir --pidfile --log-file="$dir/ovsdb-server.log" \
-            --remote="punix:$dir/db.sock" "$dir/conf.db" 2> "$dir/err" &&
-        ovs-vsctl --no-wait init ||
-        die "ovsdb-server does not start: $(cat "$dir/err")"
+    { ovsdb-tool create "$dir/conf.db" "$builddir/ovs/vswitchd/vswitch.ovsschema" &&
+      ovsdb-server --detach --no-chdir --pidfile --log-file="$dir/ovsdb-server.log" \
+          --remote="punix:$dir/db.sock" "$dir/conf.db" 2> "$dir/err" &&
+      ovs-vsctl --no-wait init
+    } || die "ovsdb-server does not start: $(cat "$dir/err")"
     "$@" vswitchd --enable-dummy --disable-system --pidfile \
         --log-file="$dir/vswitchd.log" "unix:$dir/db.sock" > "$dir/out" 2>&1 &
     vswitchd=$!

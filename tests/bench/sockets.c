@@ -16,7 +16,6 @@
  * the receiver gets that very packet, and Linux does more for one that is
  * shared, which one from a NIC is not. */
 
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>

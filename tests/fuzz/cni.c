@@ -63,7 +63,7 @@ static void
 fuzz_add(struct call *call, const char *ipam)
 {
     struct json *result;
-    uint32_t ip;
+    uint32_t ip = 0;
     char *error;
 
     parse_config(call);
