@@ -46,6 +46,7 @@
 #     node_restart_vswitchd NODE [SIGNAL]      flows and addresses come back
 #     node_stop_ovsdb NODE [SIGNAL], node_start_ovsdb NODE
 #     node_log_problems NODE [IGNORE_RE]       warnings and worse in the logs
+#     node_counters NODE                       ipo's counters of the node's datapath
 #
 #     container_add NODE NAME ADDR [MTU]       eth0 = ADDR/32, gateway 169.254.0.1
 #     container_bare NODE NAME ADDR            the same, but nothing is in it yet
@@ -689,6 +690,20 @@ node_allow()
     flows=$(_node_dir "$1")/flows
     grep -vxF -e "$rule actions=drop" "$flows" > "$flows.new"
     mv "$flows.new" "$flows"
+)
+
+# One a line: DIRECTION carried|dropped NAME NUMBER, DIRECTION being "sent" or
+# "received".
+node_counters()
+(
+    _nodes_is node "$1"
+    case $(cat "$(_node_dir "$1")/datapath") in
+        netdev) node_appctl "$1" ipo/show ;;
+        *) node_exec "$1" ipoctl stats dev ipo_sys ;;
+    esac | awk '
+        $1 == "packets" { d = $2; sub(":", "", d) }
+        d != "" && NF == 2 && $1 ~ /:$/ { sub(":", "", $1); print d, "carried", $1, $2 }
+        d != "" && $1 == "dropped" { sub(":", "", $2); print d, $1, $2, $3 }'
 )
 
 # (That ovs-vswitchd had to wait for a busy machine is no problem, nor that a
