@@ -16,6 +16,7 @@ check-ovs: $(ovs_built)
 ##   make check-vm TESTSUITEFLAGS='-j2'
 ##   make check-vm-6.12                          (one kernel only)
 ##   make check-kbuild-sid
+##   make check-static
 ##
 ## Benchmarks.
 ##
@@ -118,6 +119,7 @@ bench_files = \
 # What tests/bench/kernel needs in its guest.
 EXTRA_PROGRAMS = tests/bench/sockets
 tests_bench_sockets_SOURCES = tests/bench/sockets.c
+tests_bench_sockets_CPPFLAGS = -D_GNU_SOURCE
 tests_bench_sockets_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
 CLEANFILES += tests/bench/sockets
 
@@ -140,6 +142,8 @@ EXTRA_DIST += \
 	tests/atlocal.in \
 	tests/decode-vectors.py \
 	tests/ip-packet.py \
+	tests/random-packets.py \
+	tests/send-frames.py \
 	tests/ipo-netlink.py \
 	tests/kbuild-sid \
 	tests/kbuild-warnings \
@@ -232,6 +236,22 @@ check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal
 check-kbuild-sid:
 	$(SHELL) $(srcdir)/tests/kbuild-sid
 .PHONY: check-kbuild-sid
+
+# Compilers' warnings, clang's analyzer, and shellcheck.
+check-static: all
+	test -n '$(NO_INSTALL)' || $(SHELL) $(srcdir)/build-aux/install-deps static
+	$(SHELL) $(srcdir)/tests/static/run --builddir .
+.PHONY: check-static
+
+static_files = \
+	tests/static/known.h \
+	tests/static/planted.c \
+	tests/static/planted.sh \
+	tests/static/run
+EXTRA_DIST += $(static_files)
+
+# Mixed traffic for an hour: tests/soak --help.
+EXTRA_DIST += tests/soak
 
 # Benchmarks.  The programs are made of Open vSwitch's objects, as it was
 # configured.

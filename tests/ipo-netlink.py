@@ -6,17 +6,20 @@
 usage: ipo-netlink.py link add|set NAME [ATTR=VALUE...]
        ipo-netlink.py new|del|get|flush|stats [create] [excl] [replace] [ATTR=VALUE...]
        ipo-netlink.py hold DEV
+       ipo-netlink.py random SEED COUNT DEV
 
 The first two send one request and print "ok" or the error with the kernel's
 text.  An ATTR is a name in the tables below, or a number with a VALUE in hex.
 The last asks for all peers of DEV, reads the first part of the answer, prints
-"holding", and leaves the rest unread until it is killed.
+"holding", and leaves the rest unread until it is killed.  "random" sends
+COUNT messages that are right in part, and prints how many were taken.
 
 Nothing is shared with ipoctl, and the numbers are written down once more.
 """
 
 import errno
 import ipaddress
+import random
 import signal
 import socket
 import struct
@@ -94,7 +97,7 @@ class Netlink:
             while data:
                 length, kind, flags = struct.unpack_from("=IHH", data)
                 message, data = data[16:length], data[(length + 3) & ~3:]
-                if kind != 2:
+                if kind not in (2, 3):          # An error, or a list's end.
                     answer = message
                     continue
                 error = struct.unpack_from("=i", message)[0]
@@ -141,12 +144,80 @@ def hold(dev):
     signal.pause()
 
 
+def random_attributes(rng, dev, names):
+    """Return the bytes of attributes, of which some are as they should be."""
+    good = {"addr": lambda: bytes((rng.choice((10, 192)), rng.choice((0, 168)),
+                                   rng.randrange(3), rng.randrange(4))),
+            "dev": lambda: struct.pack("=I", dev), "flag": lambda: b"",
+            "u8": lambda: bytes((rng.choice((0, 1, 2, 3, 16, 24, 32, 255)),)),
+            "u32": lambda: struct.pack("=I", rng.choice((0, dev, 1 << 31)))}
+    result = b""
+    for number, kind in rng.choices(list(names.values()), k=rng.randrange(8)):
+        payload = good[kind]()
+        what = rng.randrange(20)
+        if what == 0:
+            number = rng.getrandbits(16)
+        elif what == 1:
+            payload = rng.randbytes(rng.randrange(40))
+        elif what == 2:
+            payload = result                    # Nested.
+        result += attribute(number, payload[:65000])
+    return result
+
+
+def spoiled(rng, data):
+    """Return 'data', mostly as it is."""
+    what = rng.randrange(8)
+    if what == 0 and data:
+        return data[:rng.randrange(len(data))]
+    if what == 1 and data:
+        changed = bytearray(data)
+        changed[rng.randrange(len(data))] = rng.getrandbits(8)
+        return bytes(changed)
+    return data + rng.randbytes(rng.randrange(30)) if what == 2 else data
+
+
+def at_random(seed, count, name):
+    """Send messages of the family and of links; return how many were taken."""
+    rng = random.Random(seed)
+    peers, links = Netlink(16), Netlink(0)
+    family = peers.family()
+    taken = 0
+    for _ in range(count):
+        dev = socket.if_nametoindex(name)
+        flags = 0
+        for flag in (0x100, 0x200, 0x400, 0x800):
+            flags |= flag if rng.random() < .3 else 0
+        if rng.random() < .7:
+            command = rng.choice((0, 1, 1, 1, 2, 3, 4, 5, 6, 255))
+            payload = struct.pack("=BBH", command, 1, 0) + random_attributes(
+                rng, dev, PEER_ATTRS)
+            # A dump has other flags, and is not answered by one message.
+            result = peers.ask(family, flags & ~0x300 if command in (3, 5)
+                               else flags, spoiled(rng, payload))[1]
+        else:
+            info = attribute(1, b"ipo\0") + attribute(
+                2, spoiled(rng, random_attributes(rng, dev, LINK_ATTRS)))
+            index = dev if rng.random() < .5 else 0
+            name_attribute = b"" if index else attribute(3, b"random0\0")
+            payload = (struct.pack("=BxHiII", 0, 0, index, 0, 0)
+                       + name_attribute + attribute(18, spoiled(rng, info)))
+            result = links.ask(16, 0x600 if not index else 0, payload)[1]
+            if not index and result == "ok":
+                links.ask(17, 0, struct.pack("=BxHiII", 0, 0, 0, 0, 0)
+                          + name_attribute)
+        taken += result == "ok"
+    return taken
+
+
 def main(args):
     """Do what 'args' say."""
     if args[0] == "link":
         print(link(args[1], args[2], args[3:]))
     elif args[0] == "hold":
         hold(args[1])
+    elif args[0] == "random":
+        print(at_random(int(args[1]), int(args[2]), args[3]))
     else:
         print(request(args[0], args[1:]))
 

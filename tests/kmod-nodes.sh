@@ -3,7 +3,7 @@
 # shellcheck shell=sh
 #
 # To be sourced after nodes.sh, whose functions it replaces where they need Open
-# vSwitch.  The functions for containers, captures and the underlay stay.
+# vSwitch.  The functions for processes, captures and the underlay stay.
 #
 #      container  container            container  container
 #      eth0 |          | eth0          eth0 |          | eth0
@@ -18,9 +18,6 @@
 #
 #     node_add NODE ADDR/LEN               a namespace that forwards
 #     container_add NODE NAME ADDR [MTU]   eth0 = ADDR/32, gateway 169.254.0.1
-#     node_spawn NODE TAG CMD...           in the background, output in a log
-#     node_stop NODE TAG [SIGNAL]          end it
-#     node_log NODE TAG                    print the log
 #
 # A node has a route to each of its containers, and a container has the gateway
 # in its neighbour table.  What is between the nodes is up to the caller:
@@ -46,25 +43,6 @@ node_exec()
     shift
     exec ip netns exec "$ns" "$@"
 )
-
-node_spawn()
-(
-    _nodes_is node "$1"
-    name=$1 tag=$2 ns=$(_nodes_ns "$1")
-    shift 2
-    ip netns exec "$ns" "$@" > "$(_node_dir "$name")/$tag.log" 2>&1 < /dev/null &
-    _nodes_pid_write "$name.$tag" $!
-)
-
-node_stop()
-{
-    _nodes_end "$(_nodes_pid_file "$1.$2")" "${3-}"
-}
-
-node_log()
-{
-    cat "$(_node_dir "$1")/$2.log"
-}
 
 node_add()
 (

@@ -39,8 +39,9 @@
 #     node_deny NODE SRC DST, node_allow NODE SRC DST
 #     node_flow NODE FLOW                      one more OpenFlow rule on br-int
 #     node_exec NODE CMD...                    run CMD in the node's namespace
-#     node_spawn NODE TAG CMD...               in the background
-#     node_end NODE TAG [SIGNAL]               end it
+#     node_spawn NODE TAG CMD...               in the background, output in a log
+#     node_stop NODE TAG [SIGNAL]              end it
+#     node_log NODE TAG                        print the log
 #     node_vsctl NODE ARG..., node_ofctl NODE ARG..., node_appctl NODE ARG...
 #     node_stop_vswitchd NODE [SIGNAL], node_start_vswitchd NODE
 #     node_restart_vswitchd NODE [SIGNAL]      flows and addresses come back
@@ -418,24 +419,29 @@ node_exec()
         OVS_SYSCONFDIR="$dir" "$@"
 )
 
-# The process is CMD itself, for node_end and nodes_cleanup to end.
+# The process is CMD itself, for node_stop and nodes_cleanup to end.
 node_spawn()
 (
     _nodes_is node "$1"
-    name=$1 tag=$2
-    ns=$(_nodes_ns "$1") dir=$(_node_dir "$1")
+    name=$1 tag=$2 ns=$(_nodes_ns "$1") dir=$(_node_dir "$1")
     shift 2
     _nodes_gone "$(_nodes_pid_file "$name.$tag")" || _nodes_die "$name: '$tag' runs already"
     command -v "$1" >/dev/null || _nodes_die "$name: no $1 on PATH"
     ip netns exec "$ns" env OVS_RUNDIR="$dir" OVS_LOGDIR="$dir" OVS_DBDIR="$dir" \
-        OVS_SYSCONFDIR="$dir" "$@" < /dev/null &
+        OVS_SYSCONFDIR="$dir" "$@" > "$dir/$tag.log" 2>&1 < /dev/null &
     _nodes_pid_write "$name.$tag" $!
 )
 
-node_end()
+node_stop()
 (
     _nodes_is node "$1"
     _nodes_end "$(_nodes_pid_file "$1.$2")" "$3"
+)
+
+node_log()
+(
+    _nodes_is node "$1"
+    cat "$(_node_dir "$1")/$2.log"
 )
 
 # What programs shall not say of a machine that is slow.
