@@ -125,20 +125,70 @@ format_direction(const struct totals *totals, enum ipo_direction d,
     }
 }
 
+/* Appends '"name": value' to 'ds', after a comma unless it is the first one of
+ * a JSON object. */
+static void
+json_counter(struct ds *ds, const char *name, const char *suffix,
+             uint64_t value)
+{
+    ds_put_format(ds, "%s\"%s%s\":%"PRIu64, ds_last(ds) == '{' ? "" : ",",
+                  name, suffix, value);
+}
+
+/* As "ipoctl --json stats" has it. */
+static void
+json_direction(const struct totals *totals, enum ipo_direction d,
+               struct ds *ds)
+{
+    ds_put_format(ds, "\"%s\":{\"packets\":{",
+                  d == IPO_SENT ? "sent" : "received");
+    for (int f = 0; f < IPO_N_FORMATS; f++) {
+        for (int k = 0; k < (f == IPO_COMPACT ? 1 : 2); k++) {
+            json_counter(ds, ipo_format_name(f), k ? "+key" : "",
+                         totals->packets[d][f][k]);
+        }
+    }
+    ds_put_cstr(ds, "},\"dropped\":{");
+    for (int r = IPO_DROP_NONE + 1; r < IPO_N_DROPS; r++) {
+        json_counter(ds, ipo_drop_name(r), "", totals->drops[d][r]);
+    }
+    ds_put_cstr(ds, "}}");
+}
+
+static void
+sum_up(struct totals *totals)
+{
+    struct ipo_counters *c;
+
+    ovs_mutex_lock(&mutex);
+    *totals = ended_totals;
+    LIST_FOR_EACH (c, node, &all_counters) {
+        add_counters(totals, c);
+    }
+    ovs_mutex_unlock(&mutex);
+}
+
 /* Appends all counters to 'ds', those of drops as far as they are not 0. */
 void
 ipo_stats_format(struct ds *ds)
 {
     struct totals totals;
-    struct ipo_counters *c;
 
-    ovs_mutex_lock(&mutex);
-    totals = ended_totals;
-    LIST_FOR_EACH (c, node, &all_counters) {
-        add_counters(&totals, c);
-    }
-    ovs_mutex_unlock(&mutex);
-
+    sum_up(&totals);
     format_direction(&totals, IPO_SENT, ds);
     format_direction(&totals, IPO_RECEIVED, ds);
+}
+
+/* Appends all counters to 'ds', as a JSON object. */
+void
+ipo_stats_format_json(struct ds *ds)
+{
+    struct totals totals;
+
+    sum_up(&totals);
+    ds_put_char(ds, '{');
+    json_direction(&totals, IPO_SENT, ds);
+    ds_put_char(ds, ',');
+    json_direction(&totals, IPO_RECEIVED, ds);
+    ds_put_cstr(ds, "}\n");
 }

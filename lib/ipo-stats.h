@@ -29,6 +29,7 @@ struct ipo_counters {
 struct ipo_counters *ipo_counters_get(void);
 void ipo_stats_drop(enum ipo_direction, enum ipo_drop);
 void ipo_stats_format(struct ds *);
+void ipo_stats_format_json(struct ds *);
 
 static inline void
 ipo_counter_add(atomic_uint64_t *counter, unsigned int n)

@@ -342,6 +342,18 @@ ipo_show(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&ds);
 }
 
+/* Prints the counters for programs that collect them. */
+static void
+ipo_stats(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    ipo_stats_format_json(&ds);
+    unixctl_command_reply(conn, ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
 /* Initializes the type.  To be called once, before there is a port. */
 void
 netdev_ipo_register(void)
@@ -349,6 +361,7 @@ netdev_ipo_register(void)
     ports_seq = seq_create();
     unixctl_command_register("ipo/show", "[node[/length]]", 0, 1, ipo_show,
                              NULL);
+    unixctl_command_register("ipo/stats", "", 0, 0, ipo_stats, NULL);
 }
 
 /* The kernel's datapath. */
