@@ -41,6 +41,7 @@ testsuite_files = \
 	tests/ipo-bench.at \
 	tests/ipo-datapath.at \
 	tests/ipo-decode.at \
+	tests/ipo-docs.at \
 	tests/ipo-fuzz.at \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
@@ -58,11 +59,13 @@ system_testsuite_files = \
 	tests/system-controller.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
+	tests/system-operating.at \
 	tests/system-overlay.at \
 	tests/system-probe.at \
 	tests/system-recipes.at \
 	tests/system-scale.at \
 	tests/system-tool.at \
+	tests/system-trouble.at \
 	tests/system-userspace-macros.at \
 	tests/system-userspace-testsuite.at
 
