@@ -551,7 +551,7 @@ node_start_vswitchd()
 )
 
 # br-phy's own interface is in the kernel.  Its address and routes are what
-# native tunnels look up, and they go with it when ovs-vswitchd ends.
+# native tunnels look up.
 _node_underlay()
 {
     _dir=$(_node_dir "$1") _addr=$(cat "$(_node_dir "$1")/addr")
