@@ -29,6 +29,7 @@
 #include "packets.h"
 #include "seq.h"
 #include "smap.h"
+#include "svec.h"
 #include "timeval.h"
 #include "unaligned.h"
 #include "unixctl.h"
@@ -287,26 +288,34 @@ format_port(const struct netdev *netdev, struct ds *ds)
     smap_destroy(&args);
 }
 
+/* Appends the ports to 'ds'.  Takes 'mutex' only to see which there are: what a
+ * port says of itself it says under its own mutex, under which netdev-vport.c
+ * takes netdev.c's, under which netdev.c calls netdev_ipo_destruct(). */
 static void
 format_ports(struct ds *ds)
-    OVS_REQUIRES(mutex)
 {
-    struct shash by_name = SHASH_INITIALIZER(&by_name);
-    const struct shash_node **nodes;
+    struct svec names = SVEC_EMPTY_INITIALIZER;
     struct netdev_ipo *ipo;
+    const char *name;
+    size_t i;
 
+    ovs_mutex_lock(&mutex);
     LIST_FOR_EACH (ipo, node, &ports) {
-        const struct netdev *netdev = netdev_from_ipo(ipo);
+        svec_add(&names, netdev_get_name(netdev_from_ipo(ipo)));
+    }
+    ovs_mutex_unlock(&mutex);
+    svec_sort(&names);
 
-        shash_add(&by_name, netdev_get_name(netdev), netdev);
+    ds_put_format(ds, "ports: %"PRIuSIZE"\n", names.n);
+    SVEC_FOR_EACH (i, name, &names) {
+        struct netdev *netdev = netdev_from_name(name);
+
+        if (netdev) {
+            format_port(netdev, ds);
+            netdev_close(netdev);
+        }
     }
-    ds_put_format(ds, "ports: %"PRIuSIZE"\n", shash_count(&by_name));
-    nodes = shash_sort(&by_name);
-    for (size_t i = 0; i < shash_count(&by_name); i++) {
-        format_port(nodes[i]->data, ds);
-    }
-    free(nodes);
-    shash_destroy(&by_name);
+    svec_destroy(&names);
 }
 
 /* Shows everything or, given an address or a prefix of nodes, only the peers in
@@ -329,11 +338,10 @@ ipo_show(struct unixctl_conn *conn, int argc, const char *argv[],
     }
     ovs_mutex_lock(&mutex);
     take_peers_of_deleted();
+    ovs_mutex_unlock(&mutex);
     if (argc == 1) {
         format_ports(&ds);
     }
-    ovs_mutex_unlock(&mutex);
-
     ipo_peers_format(ntohl(ip), ntohl(mask), &ds);
     if (argc == 1) {
         ipo_stats_format(&ds);

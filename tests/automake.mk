@@ -158,7 +158,9 @@ EXTRA_DIST += \
 	tests/packages \
 	tests/ping-all.py \
 	tests/probe-packets.py \
+	tests/races.supp \
 	tests/seed \
+	tests/threads \
 	tests/vectors/README.rst \
 	tests/vectors/captures.txt \
 	tests/vectors/choice.txt \

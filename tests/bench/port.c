@@ -15,7 +15,8 @@
  *       PORT receives COUNT packets in batches of BATCH.  Waits for the end and
  *       prints how many packets all ports sent meanwhile, and in how many
  *       nanoseconds.  Under callgrind, leaves a profile called "NAME COUNT" of
- *       the thread that did this.
+ *       the thread that did this.  If COUNT is 0, PORT receives without end, and
+ *       nobody waits.
  *   bench/heap
  *       Prints how many bytes of memory are allocated. */
 
@@ -461,21 +462,28 @@ bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
     struct bench_port *port = find_port(conn, argv[1]);
     uint64_t sent = count_sent();
     char *name = NULL;
+    bool endless;
 
     if (!port) {
         return;
     }
     port->todo = atoi(argv[2]);
+    endless = !port->todo;
+    if (endless) {
+        port->todo = SIZE_MAX;
+    }
     port->batch_size = MIN(atoi(argv[3]), NETDEV_MAX_BURST);
-    if (argc > 4) {
+    if (argc > 4 && !endless) {
         name = xasprintf("%s %"PRIuSIZE, argv[4], port->todo);
     }
     port->name = name;
     CALLGRIND_ZERO_STATS;
     atomic_store_explicit(&port->running, true, memory_order_release);
-    if (!port->n_frames || !wait_for_end(port)) {
+    if (!port->n_frames || (!endless && !wait_for_end(port))) {
         unixctl_command_reply_error(conn, "nobody polls the port, or nothing "
                                     "to receive");
+    } else if (endless) {
+        unixctl_command_reply(conn, NULL);
     } else {
         char *reply = xasprintf("%"PRIu64" %lld", count_sent() - sent,
                                 port->end - port->start);
