@@ -154,6 +154,7 @@ EXTRA_DIST += \
 	tests/kernel-header/ipo-wire-kernel.c \
 	tests/kmod-nodes.sh \
 	tests/kmod-vectors.py \
+	tests/leaks.supp \
 	tests/nodes.sh \
 	tests/packages \
 	tests/ping-all.py \
