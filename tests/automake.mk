@@ -57,6 +57,7 @@ system_testsuite_files = \
 	tests/system-cni.at \
 	tests/system-combine.at \
 	tests/system-controller.at \
+	tests/system-faults.at \
 	tests/system-ipo.at \
 	tests/system-macros.at \
 	tests/system-operating.at \
@@ -73,6 +74,7 @@ system_kmod_testsuite_files = \
 	tests/skip-macros.at \
 	tests/system-combine.at \
 	tests/system-controller.at \
+	tests/system-faults.at \
 	tests/system-interop.at \
 	tests/system-ipo.at \
 	tests/system-kernel.at \
