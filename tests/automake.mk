@@ -54,6 +54,7 @@ testsuite_files = \
 
 system_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-abuse.at \
 	tests/system-cni.at \
 	tests/system-combine.at \
 	tests/system-controller.at \
@@ -72,6 +73,7 @@ system_testsuite_files = \
 
 system_kmod_testsuite_files = \
 	tests/skip-macros.at \
+	tests/system-abuse.at \
 	tests/system-combine.at \
 	tests/system-controller.at \
 	tests/system-faults.at \
@@ -101,6 +103,12 @@ kmod_testsuite_files = \
 	tests/system-kmod-macros.at \
 	tests/system-macros.at
 
+# What a flood in the system tests comes from.
+EXTRA_PROGRAMS = tests/flood
+tests_flood_SOURCES = tests/flood.c
+tests_flood_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
+CLEANFILES += tests/flood
+
 bench_files = \
 	tests/bench/aims \
 	tests/bench/aims.py \
@@ -122,7 +130,7 @@ bench_files = \
 	tests/bench/wire
 
 # What tests/bench/kernel needs in its guest.
-EXTRA_PROGRAMS = tests/bench/sockets
+EXTRA_PROGRAMS += tests/bench/sockets
 tests_bench_sockets_SOURCES = tests/bench/sockets.c
 tests_bench_sockets_CPPFLAGS = -D_GNU_SOURCE
 tests_bench_sockets_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
@@ -149,6 +157,7 @@ EXTRA_DIST += \
 	tests/ip-packet.py \
 	tests/random-packets.py \
 	tests/send-frames.py \
+	tests/ip-sizes.py \
 	tests/ipo-netlink.py \
 	tests/kbuild-sid \
 	tests/kbuild-warnings \
@@ -223,7 +232,8 @@ check-local: tests/testsuite tests/atlocal $(check_PROGRAMS) $(fuzz_replays) \
 	$(own_netns) $(SHELL) tests/testsuite -C tests AUTOTEST_PATH='$(test_path)' \
 	    $(TESTSUITEFLAGS)
 
-check-system: tests/system-userspace-testsuite tests/atlocal $(ovs_built)
+check-system: tests/system-userspace-testsuite tests/atlocal tests/flood \
+		$(ovs_built)
 	$(SHELL) tests/system-userspace-testsuite -C tests \
 	    AUTOTEST_PATH='$(test_path)' $(TESTSUITEFLAGS) || \
 	  { test '$(RECHECK)' = yes && \
@@ -234,7 +244,7 @@ check-system: tests/system-userspace-testsuite tests/atlocal $(ovs_built)
 # The suites of the kernel's datapath, in a virtual machine with each kernel in
 # tests/vm/kernels or one of them.  Its guest has the whole build tree.
 vm_suites = tests/kmod-testsuite tests/system-kmod-testsuite
-check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal
+check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal tests/flood
 	$(SHELL) $(srcdir)/tests/vm/run \
 	    `echo $@ | sed -n 's/^check-vm-/--kernel /p'` $(VM_FLAGS) -- \
 	    $(TESTSUITEFLAGS)
