@@ -124,11 +124,16 @@ void ipo_peers_changed(const struct ipo_dev *ipo)
 /* Allocates a peer without anything.  Where @gfp does not allow to wait, memory
  * for the cache, which is per CPU, runs out soon when peers are added quickly:
  * the peer does without until ipo_peers_add_caches().
+ *
+ * Whoever has a network namespace may add as many as they like, so they come
+ * out of what memory their control group has.
  */
 static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr, gfp_t gfp)
 {
-	struct ipo_peer *peer = kzalloc(sizeof(*peer), gfp);
+	struct ipo_peer *peer;
 
+	gfp |= __GFP_ACCOUNT;
+	peer = kzalloc(sizeof(*peer), gfp);
 	if (!peer)
 		return NULL;
 	if (!ipo->config.external && dst_cache_init(&peer->dst_cache, gfp)) {

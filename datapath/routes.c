@@ -105,7 +105,8 @@ static struct ipo_route *make_route(struct ipo_net *in,
 	if (!n)
 		return NULL;
 
-	route = kzalloc(struct_size(route, nexthops, n), GFP_ATOMIC);
+	route = kzalloc(struct_size(route, nexthops, n),
+			GFP_ATOMIC | __GFP_ACCOUNT);
 	if (!route) {
 		/* The allocator has warned. */
 		follow_again_later(in, RETRY_DELAY);
