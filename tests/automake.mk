@@ -106,6 +106,7 @@ kmod_testsuite_files = \
 # What a flood in the system tests comes from.
 EXTRA_PROGRAMS = tests/flood
 tests_flood_SOURCES = tests/flood.c
+tests_flood_CPPFLAGS = -D_GNU_SOURCE
 tests_flood_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
 CLEANFILES += tests/flood
 

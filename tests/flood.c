@@ -6,7 +6,6 @@
  * FRAMES has a frame in hex on each line.  They are sent in turn, for so many
  * seconds, and no more than COUNT of them.  Prints how many were sent. */
 
-#define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <net/if.h>
