@@ -717,7 +717,7 @@ node_counters()
 node_log_problems()
 (
     _nodes_is node "$1"
-    ! grep -hE '\|(WARN|ERR|EMER)\|' "$(_node_dir "$1")"/*.log \
+    ! grep -hE '\|(WARN|ERR|EMER)\|' "$(_node_dir "$1")"/ovs*.log \
         | grep -vE -e '\|timeval(\([^)]*\))?\|WARN\|' -e '\|unix#[0-9]+: .*Broken pipe' \
         | grep -vE -e "${2:-^\$}" | sed "s/^/$1: /" | grep .
 )
