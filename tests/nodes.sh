@@ -44,6 +44,7 @@
 #     node_log NODE TAG                        print the log
 #     node_vsctl NODE ARG..., node_ofctl NODE ARG..., node_appctl NODE ARG...
 #     node_stop_vswitchd NODE [SIGNAL], node_start_vswitchd NODE
+#     node_exit_vswitchd NODE [--cleanup]      end it by its command "exit"
 #     node_restart_vswitchd NODE [SIGNAL]      flows and addresses come back
 #     node_stop_ovsdb NODE [SIGNAL], node_start_ovsdb NODE
 #     node_log_problems NODE [IGNORE_RE]       warnings and worse in the logs
@@ -257,6 +258,18 @@ _nodes_end()
     rm -f "$1"
 )
 
+# _nodes_spawn DIR NAME TAG CMD...: runs CMD in the background in NAME's namespace,
+# with a log in DIR.  The process is CMD itself, for _nodes_end to end.
+_nodes_spawn()
+(
+    log=$1/$3.log name=$2 tag=$3 ns=$(_nodes_ns "$2")
+    shift 3
+    _nodes_gone "$(_nodes_pid_file "$name.$tag")" || _nodes_die "$name: '$tag' runs already"
+    command -v "$1" >/dev/null || _nodes_die "$name: no $1 on PATH"
+    ip netns exec "$ns" "$@" > "$log" 2>&1 < /dev/null &
+    _nodes_pid_write "$name.$tag" $!
+)
+
 # --- Waiting ---------------------------------------------------------------
 
 _nodes_poll()
@@ -419,17 +432,13 @@ node_exec()
         OVS_SYSCONFDIR="$dir" "$@"
 )
 
-# The process is CMD itself, for node_stop and nodes_cleanup to end.
 node_spawn()
 (
     _nodes_is node "$1"
-    name=$1 tag=$2 ns=$(_nodes_ns "$1") dir=$(_node_dir "$1")
-    shift 2
-    _nodes_gone "$(_nodes_pid_file "$name.$tag")" || _nodes_die "$name: '$tag' runs already"
-    command -v "$1" >/dev/null || _nodes_die "$name: no $1 on PATH"
-    ip netns exec "$ns" env OVS_RUNDIR="$dir" OVS_LOGDIR="$dir" OVS_DBDIR="$dir" \
-        OVS_SYSCONFDIR="$dir" "$@" > "$dir/$tag.log" 2>&1 < /dev/null &
-    _nodes_pid_write "$name.$tag" $!
+    OVS_RUNDIR=$(_node_dir "$1")
+    OVS_LOGDIR=$OVS_RUNDIR OVS_DBDIR=$OVS_RUNDIR OVS_SYSCONFDIR=$OVS_RUNDIR
+    export OVS_RUNDIR OVS_LOGDIR OVS_DBDIR OVS_SYSCONFDIR
+    _nodes_spawn "$OVS_RUNDIR" "$@"
 )
 
 node_stop()
@@ -573,6 +582,16 @@ node_stop_vswitchd()
     _nodes_end "$(_nodes_pid_file "ovs-vswitchd.$1")" "$2" || exit 1
     # Its successor must find the database's lock free.
     wait_until "! node_appctl '$1' -t ovsdb-server memory/show | grep -q 'sessions:[1-9]'"
+)
+
+# As Open vSwitch's scripts do.  What LeakSanitizer finds, it finds when a program
+# exits, not when a signal ends it.
+node_exit_vswitchd()
+(
+    # shellcheck disable=SC2086  # There may be none.
+    node_appctl "$1" exit $2 \
+        && wait_until _nodes_gone "$(_nodes_pid_file "ovs-vswitchd.$1")" \
+        && node_stop_vswitchd "$1"
 )
 
 node_restart_vswitchd()
@@ -786,12 +805,7 @@ container_exec()
 container_spawn()
 (
     _nodes_is container "$1"
-    name=$1 tag=$2 ns=$(_nodes_ns "$1")
-    shift 2
-    _nodes_gone "$(_nodes_pid_file "$name.$tag")" || _nodes_die "$name: '$tag' runs already"
-    command -v "$1" >/dev/null || _nodes_die "$name: no $1 on PATH"
-    ip netns exec "$ns" "$@" > "$NODES_DIR/container/$name/$tag.log" 2>&1 < /dev/null &
-    _nodes_pid_write "$name.$tag" $!
+    _nodes_spawn "$NODES_DIR/container/$1" "$@"
 )
 
 container_stop()
