@@ -15,6 +15,7 @@ check-ovs: $(ovs_built)
 ##   make check-system TESTSUITEFLAGS='-j2'      (root)
 ##   make check-vm TESTSUITEFLAGS='-j2'
 ##   make check-vm-6.12                          (one kernel only)
+##   make check-vm-debug                         (one that looks for mistakes)
 ##   make check-kbuild-sid
 ##   make check-static
 ##
@@ -138,6 +139,8 @@ tests_bench_sockets_CFLAGS = -Wall -Wextra $(AM_CFLAGS)
 CLEANFILES += tests/bench/sockets
 
 vm_files = \
+	tests/vm/debug-kernel \
+	tests/vm/debug-kernel.config \
 	tests/vm/fetch \
 	tests/vm/guest \
 	tests/vm/initramfs \
@@ -250,6 +253,14 @@ check-vm check-vm-6.1 check-vm-6.12: all $(vm_suites) tests/atlocal tests/flood
 	    `echo $@ | sed -n 's/^check-vm-/--kernel /p'` $(VM_FLAGS) -- \
 	    $(TESTSUITEFLAGS)
 .PHONY: check-vm check-vm-6.1 check-vm-6.12
+
+# The same on a kernel that is built to look for mistakes.  It is slow, and
+# needs memory to remember what it has seen.
+check-vm-debug: all $(vm_suites) tests/atlocal
+	test -n '$(NO_INSTALL)' || $(SHELL) $(srcdir)/build-aux/install-deps debug-kernel
+	$(SHELL) $(srcdir)/tests/vm/run --kernel debug-6.1 --memory 5120 \
+	    --time-limit 18000 $(VM_FLAGS) -- $(TESTSUITEFLAGS)
+.PHONY: check-vm-debug
 
 # Compiles the kernel module for sid's kernel.
 check-kbuild-sid:
