@@ -73,6 +73,7 @@ system_testsuite_files = \
 	tests/system-userspace-testsuite.at
 
 system_kmod_testsuite_files = \
+	tests/kmod-faults.at \
 	tests/skip-macros.at \
 	tests/system-abuse.at \
 	tests/system-combine.at \
@@ -90,6 +91,7 @@ system_kmod_testsuite_files = \
 	tests/system-tool.at
 
 kmod_testsuite_files = \
+	tests/kmod-faults.at \
 	tests/kmod-links.at \
 	tests/kmod-macros.at \
 	tests/kmod-malformed.at \
@@ -167,6 +169,7 @@ EXTRA_DIST += \
 	tests/kbuild-warnings \
 	tests/kernel-header/Kbuild \
 	tests/kernel-header/ipo-wire-kernel.c \
+	tests/kmod-faults.py \
 	tests/kmod-nodes.sh \
 	tests/kmod-vectors.py \
 	tests/leaks.supp \
