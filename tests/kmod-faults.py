@@ -269,11 +269,12 @@ def packets(name, address):
 
 def run(commands):
     """Run commands, and return what they print, without a shell: there are
-    thousands of them.  Indices of devices grow."""
+    thousands of them.  Indices of devices grow, and the order of devices is theirs."""
     printed = "".join(
         subprocess.run(shlex.split(command), stdout=subprocess.PIPE, check=True,
                        text=True).stdout for command in commands.split(";"))
-    return re.sub(r"^[0-9]+: ", "", printed, flags=re.MULTILINE)
+    lines = re.sub(r"^[0-9]+: ", "", printed, flags=re.MULTILINE).splitlines(True)
+    return "".join(sorted(lines))
 
 
 def settle(state, expected, when):
