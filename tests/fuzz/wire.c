@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /* Fuzzes the wire format: any bytes are received, and sent, which says what was
- * wrong or makes a packet that gives the same bytes when it is received.  What
- * ipo-fast.h takes, it makes the same of. */
+ * wrong or makes a packet that gives the same bytes when it is received, or
+ * sent back.  What ipo-fast.h takes, it makes the same of. */
 
 #include "packet.h"
 
@@ -90,6 +90,40 @@ check_fast_decap(const uint8_t *bytes, size_t len,
     free(ip);
 }
 
+/* Checks that no packet is received but one that a node would send: that the
+ * remote node makes of 'inner' the 'len' bytes at 'bytes' again, of which it was
+ * made at the local one as '*rx' says. */
+static void
+check_sent(const uint8_t *bytes, size_t len, bool native,
+           const struct ipo_prefixes *prefixes, const uint8_t *inner,
+           const struct ipo_rx *rx)
+{
+    uint8_t *copy = fuzz_copy(inner, len - rx->opt_len, IPO_OPT_LEN_MAX, 0);
+    uint8_t *ip = copy + IPO_OPT_LEN_MAX;
+    struct ipo_tx tx = {
+        .src = rx->src, .dst = rx->dst, .key = rx->key,
+        .has_key = rx->has_key, .native = native, .formats = 1u << rx->format,
+    };
+    int opt_len;
+
+    if (prefixes) {
+        tx.prefixes = fuzz_mirror(prefixes);
+    }
+    opt_len = ipo_encap(ip, len - rx->opt_len, &tx);
+    if (opt_len < 0) {
+        /* What only senders look at. */
+        FUZZ_CHECK(opt_len == -IPO_DROP_TTL
+                   || opt_len == -IPO_DROP_SOURCE_ROUTE
+                   || opt_len == -IPO_DROP_INNER_OPTION);
+    } else {
+        FUZZ_CHECK(opt_len == rx->opt_len);
+        ip -= opt_len;
+        FUZZ_CHECK(!memcmp(ip, bytes, 10));
+        FUZZ_CHECK(!memcmp(ip + 12, bytes + 12, len - 12));
+    }
+    free(copy);
+}
+
 /* Receives the packet of 'len' bytes at 'bytes'.  Returns the inner packet, for
  * the caller to free, or null, and fills in '*rx'. */
 static uint8_t *
@@ -112,6 +146,7 @@ receive(const uint8_t *bytes, size_t len, bool native,
     } else {
         check_header(ip + rx->opt_len, len - rx->opt_len);
         inner = fuzz_copy(ip + rx->opt_len, len - rx->opt_len, 0, 0);
+        check_sent(bytes, len, native, prefixes, inner, rx);
     }
     free(ip);
     return inner;
@@ -179,6 +214,7 @@ fuzz_send(const struct fuzz_packet *p)
         len = p->len + opt_len;
         outer = fuzz_copy(ip - opt_len, len, 0, 0);
         check_header(outer, len);
+        FUZZ_CHECK(outer[8]);   /* TTL. */
         check_round_trip(p, outer, len, opt_len);
     }
     check_fast_encap(p, outer, len, opt_len);
