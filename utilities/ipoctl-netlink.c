@@ -3,6 +3,7 @@
 #include "ipoctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <string.h>
@@ -163,6 +164,9 @@ take_end(const struct nlmsghdr *msg, struct requests *r, struct taker *t)
 
     if (len >= sizeof error) {
         memcpy(&error, mnl_nlmsg_get_payload(msg), sizeof error);
+    }
+    if (error < -INT_MAX) {
+        error = -INT_MAX;       /* To have an opposite. */
     }
     if (msg->nlmsg_type == NLMSG_ERROR && len >= sizeof(struct nlmsgerr)) {
         const struct nlmsgerr *err = mnl_nlmsg_get_payload(msg);
