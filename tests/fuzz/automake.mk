@@ -75,6 +75,11 @@ tests/fuzz/%.fuzz.o: $(srcdir)/lib/%.c $(fuzz_headers) $(ovs_built)
 tests/fuzz/%.fuzz.o: $(srcdir)/utilities/%.c $(fuzz_headers) $(ovs_built)
 	$(call fuzz_compile,$(fuzz_fuzz_cc))
 
+# These include others.
+tests/fuzz/batch.replay.o tests/fuzz/batch.fuzz.o: \
+	$(srcdir)/utilities/ipoctl.c $(srcdir)/utilities/ipoctl-netlink.c
+tests/fuzz/cni.replay.o tests/fuzz/cni.fuzz.o: $(srcdir)/utilities/ovs-ipo-cni.c
+
 # What is compiled here comes before libopenvswitch, which has it, too.
 fuzz_libs = ovs/lib/libopenvswitch.la
 fuzz_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(1) $(LDFLAGS) \

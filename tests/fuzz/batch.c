@@ -2,7 +2,8 @@
 
 /* Fuzzes ipoctl.  The input is a byte, whose lowest bit says whether JSON is
  * wanted, then the lines of a batch, and behind a null byte what the kernel
- * answers to each request and sends to "monitor". */
+ * answers to each request and sends to "monitor".  What is printed is JSON in
+ * lines, if that is wanted. */
 
 /* All of ipoctl but for the commands, the socket and the names of devices that
  * are below.
@@ -12,6 +13,7 @@
 #undef main
 #include "ipoctl-netlink.c"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
@@ -217,6 +219,99 @@ fuzz_answers(void)
     exchange(&queue, &taker);
 }
 
+/* What is printed. */
+
+static FILE *real_stdout;
+static char *printed;
+static size_t printed_len;
+
+static void
+begin_print(void)
+{
+    fflush(stdout);
+    real_stdout = stdout;
+    stdout = open_memstream(&printed, &printed_len);
+    FUZZ_CHECK(stdout);
+}
+
+/* Returns what follows the JSON string at 's'. */
+static const char *
+skip_string(const char *s)
+{
+    FUZZ_CHECK(*s == '"');
+    for (s++; *s != '"'; s++) {
+        FUZZ_CHECK((unsigned char) *s >= ' ');
+        if (*s == '\\') {
+            s++;
+            FUZZ_CHECK(*s && strchr("\"\\/bfnrtu", *s));
+            for (int i = 0; *s == 'u' && i < 4; i++) {
+                FUZZ_CHECK(isxdigit((unsigned char) s[1 + i]));
+            }
+        }
+    }
+    return s + 1;
+}
+
+static const char *skip_json(const char *);
+
+/* Returns what follows the array or object at 's'. */
+static const char *
+skip_members(const char *s)
+{
+    char end = *s == '{' ? '}' : ']';
+
+    if (s[1] == end) {
+        return s + 2;
+    }
+    do {
+        s++;
+        if (end == '}') {
+            s = skip_string(s);
+            FUZZ_CHECK(*s == ':');
+            s++;
+        }
+        s = skip_json(s);
+    } while (*s == ',');
+    FUZZ_CHECK(*s == end);
+    return s + 1;
+}
+
+/* Returns what follows the JSON value at 's', of the kinds that ipoctl has. */
+static const char *
+skip_json(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+
+    if (*s == '{' || *s == '[') {
+        return skip_members(s);
+    } else if (*s == '"') {
+        return skip_string(s);
+    }
+    FUZZ_CHECK(n && (n == 1 || *s != '0'));
+    return s + n;
+}
+
+/* Checks what was printed since begin_print(). */
+static void
+end_print(void)
+{
+    const char *s;
+
+    FUZZ_CHECK(!fclose(stdout));
+    stdout = real_stdout;
+    FUZZ_CHECK(strlen(printed) == printed_len);
+    for (s = printed; json_wanted && *s; ) {
+        if (!strncmp(s, usage, strlen(usage))) {
+            s += strlen(usage);         /* "help" has no JSON. */
+        } else {
+            s = skip_json(s);
+            FUZZ_CHECK(*s == '\n');
+            s++;
+        }
+    }
+    free(printed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -233,9 +328,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answers_len = len < size ? size - len : 0;
 
     reset();
+    begin_print();
     fuzz_batch(lines);
     fuzz_answers();
-    json_end();
+    end_print();
     free(lines);
     return 0;
 }
