@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	$(fuzz_corpus) \
 	tests/fuzz/batch.c \
 	tests/fuzz/cni.c \
+	tests/fuzz/fuzz-netdev.h \
 	tests/fuzz/fuzz.h \
 	tests/fuzz/odp.c \
 	tests/fuzz/options.c \
@@ -39,12 +40,13 @@ fuzz_batch_files = batch ipoctl-batch ipoctl-json ipoctl-peer ipoctl-stats \
 fuzz_cni_files = cni ovs-ipo-words
 fuzz_odp_files = odp ipo-odp
 fuzz_options_files = options ipo-odp ipo-options ipo-peers
-fuzz_port_files = port ipo-odp ipo-peers ipo-stats netdev-ipo
+fuzz_port_files = port ipo-odp ipo-options ipo-peers ipo-stats netdev-ipo
 fuzz_wire_files = wire
 fuzz_words_files = words ovs-ipo-words
 
 fuzz_headers = \
 	$(ovs_ipo_headers) \
+	$(srcdir)/tests/fuzz/fuzz-netdev.h \
 	$(srcdir)/tests/fuzz/fuzz.h \
 	$(srcdir)/tests/fuzz/packet.h \
 	$(srcdir)/utilities/ipoctl.h

@@ -4,7 +4,7 @@
  * packet.  seeds.py makes some of the golden vectors.
  *
  *     offset  0  FUZZ_*
- *             1  headroom
+ *             1  headroom, less than FUZZ_HEADROOM
  *             2  format to send in: 0 is auto, then enum ipo_format + 1
  *             3  length of the local prefix
  *             4  length of the remote prefix
@@ -22,6 +22,7 @@
 #include "ipo-wire.h"
 
 #define FUZZ_HEADER_LEN 25
+#define FUZZ_HEADROOM   40      /* Pushing needs no more than 30. */
 
 /* In the first byte. */
 #define FUZZ_PREFIXES 0x01      /* The nodes know each other's prefixes. */
@@ -29,10 +30,13 @@
 #define FUZZ_NATIVE   0x04
 #define FUZZ_LENGTHS  0x08      /* Makes the packet's length right, */
 #define FUZZ_CSUM     0x10      /* and the checksum of its header. */
+#define FUZZ_BIG_KEY  0x20      /* The key needs more than 32 bits. */
+#define FUZZ_IPV6     0x40      /* The nodes' addresses are IPv6. */
 
 struct fuzz_packet {
     struct ipo_tx tx;
-    bool has_prefixes;
+    bool has_prefixes, has_big_key, is_ipv6;
+    uint8_t format;             /* To send in: 0 is auto. */
     uint8_t headroom;
     size_t len;
     uint8_t *bytes;             /* For the user to free. */
@@ -82,7 +86,9 @@ fuzz_packet_get(const uint8_t *data, size_t size, struct fuzz_packet *p)
     }
     memset(p, 0, sizeof *p);
     p->has_prefixes = data[0] & FUZZ_PREFIXES;
-    p->headroom = data[1];
+    p->has_big_key = data[0] & FUZZ_KEY && data[0] & FUZZ_BIG_KEY;
+    p->is_ipv6 = data[0] & FUZZ_IPV6;
+    p->headroom = data[1] % FUZZ_HEADROOM;
     if (p->has_prefixes) {
         prefixes->local_mask = ipo_mask(data[3] % 33);
         prefixes->remote_mask = ipo_mask(data[4] % 33);
@@ -92,12 +98,13 @@ fuzz_packet_get(const uint8_t *data, size_t size, struct fuzz_packet *p)
     tx->src = ipo_get32(data + 5);
     tx->dst = ipo_get32(data + 9);
     tx->has_key = data[0] & FUZZ_KEY;
-    tx->key = ipo_get32(data + 21);
+    tx->key = tx->has_key ? ipo_get32(data + 21) : 0;
     tx->native = data[0] & FUZZ_NATIVE;
     tx->formats = ipo_formats_auto(p->has_prefixes ? prefixes : NULL,
                                    tx->has_key);
-    if (data[2] >= 1 && data[2] <= IPO_N_FORMATS) {
-        tx->formats &= 1u << (data[2] - 1);
+    p->format = data[2] <= IPO_N_FORMATS ? data[2] : 0;
+    if (p->format) {
+        tx->formats &= 1u << (p->format - 1);
     }
     p->len = size - FUZZ_HEADER_LEN;
     p->bytes = fuzz_copy(data + FUZZ_HEADER_LEN, p->len, 0, 0);
