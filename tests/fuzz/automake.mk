@@ -39,7 +39,7 @@ fuzz_batch_files = batch ipoctl-batch ipoctl-json ipoctl-peer ipoctl-stats \
 	ipoctl-words
 fuzz_cni_files = cni ovs-ipo-words
 fuzz_odp_files = odp ipo-odp
-fuzz_options_files = options ipo-odp ipo-options ipo-peers
+fuzz_options_files = options ipo-odp ipo-options ipo-peers ipo-stats netdev-ipo
 fuzz_port_files = port ipo-odp ipo-options ipo-peers ipo-stats netdev-ipo
 fuzz_wire_files = wire
 fuzz_words_files = words ovs-ipo-words
