@@ -28,6 +28,14 @@ OPTIONS = [
     'remote_ip=flow\nipo_local_prefix=0.0.0.0/0\n'
     'ipo_peers=10.0.0.2=10.1.2.3/32\nipo_format=auto',
     'remote_ip=10.0.0.2\nipo_format=full\nno_such=1',
+    'remote_ip=10.0.0.2\nin_key=0\nout_key=flow',
+    'remote_ip=10.0.0.2\nkey=4294967295\nin_key=010\negress_pkt_mark=010',
+    'remote_ip=flow\nlocal_ip=10.0.0.1\nipo_local_prefix=10.1.0.0/16\n'
+    'ipo_format=short\nipo_peers=10.0.0.9=10.2.0.0/16,10.0.0.3=10.3.7.0/24',
+    'remote_ip=10.0.0.2\nipo_local_prefix=10.1.1.1/32\n'
+    'ipo_remote_prefix=0.0.0.0/0',
+    'remote_ip=10.0.0.2\nkey=4294967296',
+    'remote_ip=flow\nipo_local_prefix=10.1.0.0/16\nipo_peers=',
 ]
 
 ACTIONS = [
@@ -49,6 +57,8 @@ BATCHES = [
     'peer del node 10.0.0.2 dev ipo0\npeer flush dev ipo0\n',
     'stats\nstats dev ipo0\n',
     'peer show dev ipo0 node 10.0.0.2\nhelp\nmonitor\n',
+    'stats' + ' dev' * 31 + '\nstats' + ' dev' * 32 + '\n',
+    'peer flush dev a\n' * 129,
 ]
 
 CONFIGS = [
@@ -60,6 +70,10 @@ CONFIGS = [
     ('{"cniVersion":"0.2.0","name":"n"}', 'eth0', '{}'),
     ('[]', 'an interface', '{"code":7,"msg":"no"}'),
 ]
+
+
+# Before a packet: none, just not enough for the longest header, and just enough.
+HEADROOMS = [32, 0, 29, 30]
 
 
 class Seeds:
@@ -99,8 +113,9 @@ def read_vectors(name):
             data.extend(bytes.fromhex(''.join(words)))
 
 
-def setting(vector, received):
+def setting(vector, received, headroom):
     """What tests/fuzz/packet.h says is before a packet."""
+    key = int(vector.get('key', '0'), 0)
     nodes = [socket.inet_aton(vector[name]) for name in ('src', 'dst')]
     known = 'local' in vector
     prefixes = [vector.get(name, '0.0.0.0/0').split('/')
@@ -110,12 +125,13 @@ def setting(vector, received):
         prefixes.reverse()
     # What is right stays right when its lengths and checksum are set again.
     right = 0 if 'drop' in vector else 0x18
-    return (bytes([known | ('key' in vector) << 1 | right, 32,
+    return (bytes([known | ('key' in vector) << 1 | right
+                   | (key > 0xffffffff) << 5, headroom,
                    FORMATS[vector.get('format', 'auto')]]
                   + [int(plen) for _, plen in prefixes])
             + b''.join(nodes)
             + b''.join(socket.inet_aton(addr) for addr, _ in prefixes)
-            + struct.pack('!I', int(vector.get('key', '0'), 0) & 0xffffffff))
+            + struct.pack('!I', key & 0xffffffff))
 
 
 def add_packets(folder, vectors):
@@ -125,7 +141,8 @@ def add_packets(folder, vectors):
             for direction in 'inner', 'outer':
                 packet = vector.get(direction)
                 if packet is not None and len(packet) < 300:
-                    folder.add(setting(vector, direction == 'outer')
+                    headroom = HEADROOMS[folder.n % len(HEADROOMS)]
+                    folder.add(setting(vector, direction == 'outer', headroom)
                                + packet)
 
 
@@ -138,24 +155,44 @@ def message(kind, flags, payload):
     return struct.pack('=IHHII', 16 + len(payload), kind, flags, 0, 0) + payload
 
 
+NUMBER = struct.pack('=I', 3)
+COUNTER = (attribute(2, b'') + attribute(3, b'')
+           + attribute(4, b'no_route\0')
+           + attribute(5, struct.pack('=Q', 9)))
+PEER = [NUMBER, b'ipo0\0', bytes([10, 0, 0, 2]), bytes([10, 1, 0, 0]), b'\x18',
+        bytes([10, 2, 0, 0]), b'\x18', b'\1', NUMBER, COUNTER]
+DONE = message(3, 2, struct.pack('=i', 0))
+
+
+def ipo_message(command, attributes):
+    return message(0x1c, 0x200, struct.pack('=BBH', command, 1, 0) + attributes)
+
+
 def answers():
     """What the kernel may say, of each kind: see lib/ipo-uapi.h."""
-    number = struct.pack('=I', 3)
-    counter = (attribute(2, b'') + attribute(3, b'')
-               + attribute(4, b'no_route\0')
-               + attribute(5, struct.pack('=Q', 9)))
-    peer = b''.join(attribute(kind, data) for kind, data in enumerate([
-        number, b'ipo0\0', bytes([10, 0, 0, 2]), bytes([10, 1, 0, 0]), b'\x18',
-        bytes([10, 2, 0, 0]), b'\x18', b'\1', number, counter], 2))
+    peer = b''.join(attribute(kind, data) for kind, data in enumerate(PEER, 2))
     error = struct.pack('=i', -17) + struct.pack('=IHHII', 16, 0, 0, 0, 0)
-    group = attribute(1, b'peers\0') + attribute(2, number)
+    group = attribute(1, b'peers\0') + attribute(2, NUMBER)
     family = (attribute(1, struct.pack('=H', 0x1c))
               + attribute(7, attribute(1, group)))
-    return ([message(0x1c, 0x200, struct.pack('=BBH', command, 1, 0) + peer)
-             for command in range(1, 6)]
+    return ([ipo_message(command, peer) for command in range(1, 6)]
             + [message(2, 0x200, error + attribute(1, b'no\0')),
                message(16, 0x10, struct.pack('=BBH', 1, 1, 0) + family),
-               message(3, 2, struct.pack('=i', 0))])
+               DONE])
+
+
+def lists():
+    """The same twice, as a list has it, of all that may be in one."""
+    return [answer * 2 + DONE for answer in answers()[:5]]
+
+
+def short_answers():
+    """Each attribute with nothing in it, at the end of what was received."""
+    return ([ipo_message(command, attribute(kind, b''))
+             for command in (1, 5) for kind in range(2, len(PEER) + 2)]
+            + [ipo_message(5, attribute(11, attribute(4, b'no_route\0')
+                                        + attribute(5, b''))),
+               ipo_message(5, attribute(11, attribute(4, b'unend')))])
 
 
 def main(vectors, directory):
@@ -172,6 +209,8 @@ def main(vectors, directory):
                    + b''.join(answers()))
         for j, answer in enumerate(answers()):
             folder.add(bytes([j & 1]) + text.encode() + b'\0' + answer)
+    for answer in lists() + short_answers():
+        folder.add(b'\1peer show\nstats\n\0' + answer)
     folder = Seeds(directory, 'cni')
     for config in CONFIGS:
         folder.add('\0'.join(config).encode())
