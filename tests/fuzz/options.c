@@ -99,12 +99,14 @@ check_peers(const struct ipo_peer_list *list)
 static char *
 want_number(const char *s, int base)
 {
-    unsigned long long int x = strtoull(s, NULL, base);
+    unsigned long long int x;
+    char *end;
 
     if (!strcmp(s, "flow")) {
         return xstrdup(s);
     }
-    FUZZ_CHECK(x <= UINT32_MAX);
+    x = strtoull(s, &end, base);
+    FUZZ_CHECK(!*end && x <= UINT32_MAX);
     return xasprintf("%llu", x);
 }
 

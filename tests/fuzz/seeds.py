@@ -35,6 +35,7 @@ OPTIONS = [
     'remote_ip=10.0.0.2\nipo_local_prefix=10.1.1.1/32\n'
     'ipo_remote_prefix=0.0.0.0/0',
     'remote_ip=10.0.0.2\nkey=4294967296',
+    'remote_ip=10.0.0.2\negress_pkt_mark=0x10',
     'remote_ip=flow\nipo_local_prefix=10.1.0.0/16\nipo_peers=',
 ]
 
