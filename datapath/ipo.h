@@ -209,7 +209,6 @@ int ipo_routes_init_net(struct net *net);
 void ipo_routes_exit_net(struct net *net);
 void ipo_routes_add_caches(struct ipo_dev *ipo);
 void ipo_routes_retry(struct ipo_dev *ipo);
-void ipo_local_prefix_update(struct ipo_dev *ipo);
 
 /* netlink.c */
 int ipo_netlink_init(void);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The generic netlink family "ipo", described in ipo-uapi.h. */
-#include <linux/inetdevice.h>
 #include <net/genetlink.h>
 #include <net/rtnetlink.h>
 

@@ -470,11 +470,8 @@ static bool find_local_prefix(const struct net_device *dev,
 	return found;
 }
 
-/**
- * ipo_local_prefix_update() - learn a device's prefix from its addresses
- * @ipo: the device
- */
-void ipo_local_prefix_update(struct ipo_dev *ipo)
+/* Learns the prefix of @ipo from its addresses. */
+static void local_prefix_update(struct ipo_dev *ipo)
 {
 	struct ipo_local_prefix *old, *new;
 
@@ -496,7 +493,7 @@ static int addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 	struct net_device *dev = ((struct in_ifaddr *)ptr)->ifa_dev->dev;
 
 	if (ipo_is_dev(dev))
-		ipo_local_prefix_update(netdev_priv(dev));
+		local_prefix_update(netdev_priv(dev));
 	return NOTIFY_DONE;
 }
 

@@ -19,7 +19,6 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "packets.h"
 #include "rtnetlink.h"
 #include "util.h"
 

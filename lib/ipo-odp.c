@@ -7,7 +7,6 @@
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
-#include "unaligned.h"
 #include "util.h"
 
 /* These follow the Ethernet and IPv4 headers, unaligned. */

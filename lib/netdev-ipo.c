@@ -31,7 +31,6 @@
 #include "smap.h"
 #include "svec.h"
 #include "timeval.h"
-#include "unaligned.h"
 #include "unixctl.h"
 #include "util.h"
 

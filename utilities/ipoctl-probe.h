@@ -176,7 +176,6 @@ int run_open(struct probe_run *);
 void run_close(struct probe_run *);
 unsigned int run_send(struct probe_run *, enum probe_kind, unsigned int size,
                       unsigned int ttl);
-int run_error(void);
 void run_ping(struct probe_run *);
 void run_until(struct probe_run *, uint64_t when);
 void run_settle(struct probe_run *, unsigned int first);

@@ -17,7 +17,7 @@ static __thread struct dp_packet *pool[POOL_SIZE];
 static __thread unsigned int n_pool;
 
 /* Returns a packet that holds the 'size' bytes of 'data', an Ethernet frame,
- * for the caller to free by bench_packet_free(). */
+ * for the caller to free in a batch, by bench_batch_free(). */
 struct dp_packet *
 bench_packet_alloc(const void *data, uint16_t size)
 {
@@ -35,8 +35,8 @@ bench_packet_alloc(const void *data, uint16_t size)
 }
 
 /* Frees 'packet', wherever it comes from. */
-void
-bench_packet_free(struct dp_packet *packet)
+static void
+packet_free(struct dp_packet *packet)
 {
     if (n_pool < POOL_SIZE && packet->source == DPBUF_MALLOC
         && dp_packet_get_allocated(packet) >= PACKET_SIZE) {
@@ -53,7 +53,7 @@ bench_batch_free(struct dp_packet_batch *batch)
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        bench_packet_free(packet);
+        packet_free(packet);
     }
 }
 

@@ -16,7 +16,6 @@ struct dp_packet_batch;
 #define BENCH_HEADROOM 128
 
 struct dp_packet *bench_packet_alloc(const void *data, uint16_t size);
-void bench_packet_free(struct dp_packet *);
 void bench_batch_free(struct dp_packet_batch *);
 
 uint16_t bench_packet_fill(uint8_t *frame, uint32_t flow, uint16_t size,
