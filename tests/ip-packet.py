@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 
-"""Print an Ethernet frame with an IPv4 packet, in hex.
+"""Print Ethernet frames with an IPv4 packet each, in hex.
 
-usage: ip-packet.py [--no-eth] FIELD=VALUE...
+usage: ip-packet.py [--no-eth] [FIELD=VALUE...]
+       ip-packet.py --lines [FIELD=VALUE...] < LINES
+
+The first form prints one frame, or the packet alone.  The second prints one for
+each line of standard input, which has further fields for it; the last value of a
+field counts.
 
 Fields, with their defaults:
     dl_dst, dl_src   aa:55:aa:55:00:00, aa:55:aa:55:00:02
@@ -55,22 +60,29 @@ def ipv4(fields):
     return header(csum) + data + bytes(number("pad", 0))
 
 
+def ethernet(fields):
+    """Return the bytes of the Ethernet header that 'fields' describe."""
+    macs = (fields.get("dl_dst", "aa:55:aa:55:00:00")
+            + fields.get("dl_src", "aa:55:aa:55:00:02"))
+    return bytes.fromhex(macs.replace(":", "")) + b"\x08\x00"
+
+
+def parse(words):
+    """Return the fields that 'words' give values to."""
+    return dict(word.split("=", 1) for word in words)
+
+
 def main(args):
-    """Print the packet that 'args' describe."""
-    frame = b""
-    if args and args[0] == "--no-eth":
-        args = args[1:]
-        eth = False
+    """Print the packets that 'args', and standard input, describe."""
+    if args[:1] == ["--no-eth"]:
+        print(ipv4(parse(args[1:])).hex())
+        return
+    if args[:1] == ["--lines"]:
+        packets = [args[1:] + line.split() for line in sys.stdin]
     else:
-        eth = True
-    fields = dict(arg.split("=", 1) for arg in args)
-    if eth:
-        for name, default in (("dl_dst", "aa:55:aa:55:00:00"),
-                              ("dl_src", "aa:55:aa:55:00:02")):
-            mac = fields.get(name, default)
-            frame += bytes.fromhex(mac.replace(":", ""))
-        frame += b"\x08\x00"
-    print((frame + ipv4(fields)).hex())
+        packets = [args]
+    for fields in map(parse, packets):
+        print((ethernet(fields) + ipv4(fields)).hex())
 
 
 if __name__ == "__main__":
