@@ -17,6 +17,7 @@
 #       :    Linux bridge (node_link) or router (underlay_router)
 #
 #     node_add NODE ADDR/LEN               a namespace that forwards
+#     node_counters NODE                   those of the device ipo0
 #     container_add NODE NAME ADDR [MTU]   eth0 = ADDR/32, gateway 169.254.0.1
 #
 # A node has a route to each of its containers, and a container has the gateway
@@ -85,18 +86,16 @@ _node_underlay()
     fi
 }
 
-container_add()
+node_counters()
 (
     _nodes_is node "$1"
-    _nodes_name_ok "$2"
-    case $3 in
-        *.*.*.*/*) _nodes_die "$2: address '$3' has a prefix length" ;;
-        *.*.*.*) ;;
-        *) _nodes_die "$2: '$3' is not an IPv4 address" ;;
-    esac
-    mkdir "$NODES_DIR/container/$2" || _nodes_die "cannot make '$NODES_DIR/container/$2'"
+    node_exec "$1" ipoctl stats dev ipo0 | _nodes_counters
+)
+
+container_add()
+(
+    container_bare "$1" "$2" "$3" || exit 1
     ns=$(_nodes_ns "$2") mtu=${4:-$NODES_CONTAINER_MTU}
-    _nodes_netns_add "$2"
     _nodes_try "$2: cannot make eth0" \
         ip link add name eth0 netns "$ns" address "$(_nodes_mac 02 42 "$3")" \
         mtu "$mtu" type veth peer name "$2" netns "$(_nodes_ns "$1")" \
@@ -113,6 +112,4 @@ container_add()
         ip -n "$ns" route add default via "$NODES_GW" dev eth0
     _nodes_try "$2: cannot add the gateway's MAC address" \
         ip -n "$ns" neigh add "$NODES_GW" dev eth0 lladdr "$NODES_GW_MAC" nud permanent
-    echo "$1" > "$NODES_DIR/container/$2/node"
-    echo "$3" > "$NODES_DIR/container/$2/addr"
 )

@@ -725,11 +725,17 @@ node_counters()
     case $(cat "$(_node_dir "$1")/datapath") in
         netdev) node_appctl "$1" ipo/show ;;
         *) node_exec "$1" ipoctl stats dev ipo_sys ;;
-    esac | awk '
+    esac | _nodes_counters
+)
+
+# Turns what ipo/show or ipoctl prints into these lines.
+_nodes_counters()
+{
+    awk '
         $1 == "packets" { d = $2; sub(":", "", d) }
         d != "" && NF == 2 && $1 ~ /:$/ { sub(":", "", $1); print d, "carried", $1, $2 }
         d != "" && $1 == "dropped" { sub(":", "", $2); print d, $1, $2, $3 }'
-)
+}
 
 # (That ovs-vswitchd had to wait for a busy machine is no problem, nor that a
 # command did not wait for an answer.)
