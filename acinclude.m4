@@ -96,3 +96,26 @@ AC_DEFUN([IPO_CHECK_SANITIZERS],
                      [ipo_cv_sanitizers=no])
       CFLAGS=$ipo_save_CFLAGS])
    AM_CONDITIONAL([HAVE_SANITIZERS], [test $ipo_cv_sanitizers = yes])])
+
+dnl IPO_ARG_PLUGINS(NAME, PROGRAM, FOLDER)
+dnl
+dnl Adds the option --with-NAME-plugins, and sets NAME_pluginsdir to where PROGRAM
+dnl looks for plug-ins: FOLDER of the system's libraries.  That is only right in
+dnl the system's prefixes: what is installed elsewhere stays together.
+AC_DEFUN([IPO_ARG_PLUGINS],
+  [AC_ARG_WITH([$1-plugins],
+     [AS_HELP_STRING([--with-$1-plugins=DIR],
+        [where $2 looks for plug-ins (default: its folder on this system,
+         or LIBDIR/$3 with a --prefix of your own)])],
+     [],
+     [with_$1_plugins=])
+   case $with_$1_plugins,$prefix in #(
+     yes,* | no,*)
+       AC_MSG_ERROR([--with-$1-plugins needs a folder]) ;; #(
+     ,NONE | ,/usr | ,/usr/local)
+       ipo_multiarch=`$CC -print-multiarch 2>/dev/null`
+       with_$1_plugins=/usr/lib/${ipo_multiarch:+$ipo_multiarch/}$3 ;; #(
+     ,*)
+       with_$1_plugins='${libdir}/$3' ;;
+   esac
+   AC_SUBST([$1_pluginsdir], [$with_$1_plugins])])
