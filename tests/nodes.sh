@@ -45,7 +45,7 @@
 #     node_vsctl NODE ARG..., node_ofctl NODE ARG..., node_appctl NODE ARG...
 #     node_stop_vswitchd NODE [SIGNAL], node_start_vswitchd NODE
 #     node_exit_vswitchd NODE [--cleanup]      end it by its command "exit"
-#     node_restart_vswitchd NODE [SIGNAL]      flows and addresses come back
+#     node_restart_vswitchd NODE [SIGNAL]      br-int's rules come back
 #     node_stop_ovsdb NODE [SIGNAL], node_start_ovsdb NODE
 #     node_log_problems NODE [IGNORE_RE]       warnings and worse in the logs
 #     node_counters NODE                       ipo's counters of the node's datapath
