@@ -154,21 +154,10 @@ parse_format(struct parser *p, const char *value)
     return xasprintf("'%s' is none of auto, compact, short and full", value);
 }
 
-static int
-compare_peers(const void *a_, const void *b_)
-{
-    const struct ipo_peer *a = a_;
-    const struct ipo_peer *b = b_;
-
-    return (a->node > b->node) - (a->node < b->node);
-}
-
 static char *
 check_peers_unique(struct ipo_peer_list *list)
 {
-    if (list->n) {              /* Else there is no array to be sorted. */
-        qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
-    }
+    ipo_peers_sort(list);
     for (size_t i = 1; i < list->n; i++) {
         if (list->peers[i].node == list->peers[i - 1].node) {
             return xasprintf("node "IP_FMT" appears twice",

@@ -192,6 +192,15 @@ compare_peers(const void *a_, const void *b_)
     return (a->node > b->node) - (a->node < b->node);
 }
 
+/* Sorts 'list' by the nodes' addresses. */
+void
+ipo_peers_sort(struct ipo_peer_list *list)
+{
+    if (list->n) {              /* Else there may be no array. */
+        qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
+    }
+}
+
 /* Makes 'list' all peers, in the order of their addresses.  The caller must
  * free 'list->peers'. */
 void
@@ -206,7 +215,7 @@ ipo_peers_get_all(struct ipo_peer_list *list)
         list->peers[list->n++] = pn->peer;
     }
     ovs_mutex_unlock(&mutex);
-    qsort(list->peers, list->n, sizeof *list->peers, compare_peers);
+    ipo_peers_sort(list);
 }
 
 static int
@@ -215,8 +224,7 @@ compare_nodes(const void *a_, const void *b_)
     const struct ipo_peer_node *const *a = a_;
     const struct ipo_peer_node *const *b = b_;
 
-    return ((*a)->peer.node > (*b)->peer.node)
-           - ((*a)->peer.node < (*b)->peer.node);
+    return compare_peers(&(*a)->peer, &(*b)->peer);
 }
 
 static void

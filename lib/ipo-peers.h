@@ -27,6 +27,7 @@ struct ipo_peer_list {
     size_t n;
 };
 
+void ipo_peers_sort(struct ipo_peer_list *);
 char *ipo_peers_replace(const struct ipo_peer_list *old,
                         const struct ipo_peer_list *new);
 const struct ipo_prefixes *ipo_peers_find(uint32_t node);

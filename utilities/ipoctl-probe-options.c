@@ -3,22 +3,20 @@
 #include "ipoctl.h"
 #include "ipoctl-probe.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
-/* Parses 'word', an address that one node can have, for 'name'. */
+/* Parses 'word', an address for 'name' that one node can send to another from,
+ * into '*addr', in host byte order. */
 static int
 parse_address(const char *word, const char *name, uint32_t *addr)
 {
     struct in_addr in;
 
-    if (inet_pton(AF_INET, word, &in) != 1) {
-        return complain(EXIT_USAGE, "'%s' is not an IPv4 address: '%s'", name,
-                        word);
+    if (parse_node_addr(word, name, &in)) {
+        return EXIT_USAGE;
     }
     *addr = ntohl(in.s_addr);
-    if (!(*addr >> 24) || *addr == INADDR_BROADCAST || IN_MULTICAST(*addr)
-        || *addr >> 24 == IN_LOOPBACKNET) {
+    if (!(*addr >> 24) || *addr >> 24 == IN_LOOPBACKNET) {
         return complain(EXIT_USAGE, "'%s' is not an address of a node: '%s'",
                         name, word);
     }
@@ -82,7 +80,7 @@ parse_option(char ***wordsp, const struct probe_option *options, size_t n,
 
 /* Parses 'words', an array that ends in a null pointer: the 'n' options, as
  * "--NAME VALUE" or "--NAME=VALUE", and, if 'remote' is not null, one address
- * among them. */
+ * among them, which is called 'remote_name' if something is wrong with it. */
 int
 probe_options(char **words, const struct probe_option *options, size_t n,
               const char *remote_name, uint32_t *remote)

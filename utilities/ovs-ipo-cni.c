@@ -49,21 +49,28 @@ struct call {
     char *owner;
 };
 
+/* Prints 'o' and frees it. */
+static void
+print_json(struct json *o)
+{
+    char *s = json_to_string(o, JSSF_SORT);
+
+    puts(s);
+    free(s);
+    json_destroy(o);
+}
+
 /* Prints 'msg' as an error with 'code' and ends the program. */
 static void OVS_NO_RETURN
 fail(const struct call *call, int code, const char *msg)
 {
     struct json *o = json_object_create();
-    char *s;
 
     json_object_put_string(o, "cniVersion",
                            call->version ? call->version : NEWEST_VERSION);
     json_object_put(o, "code", json_integer_create(code));
     json_object_put_string(o, "msg", msg);
-    s = json_to_string(o, JSSF_SORT);
-    puts(s);
-    free(s);
-    json_destroy(o);
+    print_json(o);
     exit(EXIT_FAILURE);
 }
 
@@ -74,16 +81,6 @@ failf(const struct call *call, int code, const char *format, ...)
 
     va_start(args, format);
     fail(call, code, xvasprintf(format, args));
-}
-
-static void
-print_json(struct json *o)
-{
-    char *s = json_to_string(o, JSSF_SORT);
-
-    puts(s);
-    free(s);
-    json_destroy(o);
 }
 
 /* What comes in. */
