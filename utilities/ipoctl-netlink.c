@@ -80,8 +80,8 @@ nl_message_attributes(const struct nlmsghdr *msg,
                   len > header ? len - header : 0, table, max);
 }
 
-/* Returns the payload of 'attr', which may be null, if it has 'len' bytes, or
- * null. */
+/* Returns the payload of 'attr', which may be null, if it has 'len' bytes or
+ * more, else null. */
 const void *
 nl_payload(const struct nlattr *attr, size_t len)
 {

@@ -140,6 +140,7 @@ pcap_open(struct pcap *pcap, const char *file)
     return EXIT_OK;
 }
 
+/* Closes the file, but standard input stays open. */
 void
 pcap_close(struct pcap *pcap)
 {

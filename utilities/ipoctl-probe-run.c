@@ -94,6 +94,7 @@ run_open(struct probe_run *run)
     return probe_open(&run->sockets, 0);
 }
 
+/* Frees what run_open() got hold of, however far it came. */
 void
 run_close(struct probe_run *run)
 {

@@ -520,6 +520,7 @@ examine(struct probe_run *run, struct probe_result *r)
     return status;
 }
 
+/* "probe": is the network to a node fit? */
 int
 probe(char **words)
 {

@@ -284,6 +284,7 @@ open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* "reflect": answers the probes of other nodes. */
 int
 reflect(char **words)
 {

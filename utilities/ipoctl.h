@@ -141,6 +141,7 @@ int pcap_open(struct pcap *, const char *file);
 void pcap_close(struct pcap *);
 int pcap_read(struct pcap *, struct pcap_packet *);
 int pcap_ipv4(const struct pcap *, const struct pcap_packet *);
+
 /* ipoctl-probe.c, ipoctl-reflect.c: is the network fit? */
 
 int probe(char **words);

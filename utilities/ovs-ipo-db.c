@@ -146,6 +146,8 @@ db_open(const char *remote, bool lock, bool dry_run, struct db **dbp)
     return NULL;
 }
 
+/* Ends the connection, without the change that is not committed yet.  'db' may
+ * be null. */
 void
 db_close(struct db *db)
 {
@@ -158,6 +160,7 @@ db_close(struct db *db)
     }
 }
 
+/* Returns whether changes are only printed. */
 bool
 db_dry_run(const struct db *db)
 {
@@ -228,6 +231,7 @@ print_map(const char *column, const struct smap *map)
     free(nodes);
 }
 
+/* Begins a change, unless one has begun. */
 void
 db_begin(struct db *db)
 {
@@ -324,6 +328,7 @@ db_add_bridge(struct db *db, const char *name, const char *datapath_type)
     set_bridges(ovs, NULL, br);
 }
 
+/* Removes 'br' with all its ports. */
 void
 db_del_bridge(struct db *db, const struct ovsrec_bridge *br)
 {

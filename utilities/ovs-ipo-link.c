@@ -319,6 +319,7 @@ link_name(uint32_t ip, uint32_t tenant, char name[IF_NAMESIZE])
     *name = '\0';
 }
 
+/* Returns whether this namespace has a device 'name'. */
 bool
 link_exists(const char *name)
 {

@@ -317,6 +317,7 @@ overlay_load(const struct db *db, struct overlay *overlay)
     return error;
 }
 
+/* Frees what overlay_load() allocated: 'overlay' is as if there were none. */
 void
 overlay_destroy(struct overlay *overlay)
 {
@@ -348,6 +349,7 @@ overlay_require(const struct overlay *overlay)
     return error;
 }
 
+/* Returns the remote node with the address 'ip', or null. */
 const struct remote *
 overlay_find_remote(const struct overlay *overlay, uint32_t ip)
 {
@@ -359,6 +361,7 @@ overlay_find_remote(const struct overlay *overlay, uint32_t ip)
     return NULL;
 }
 
+/* Returns the container with the address 'ip' of 'tenant', or null. */
 const struct container *
 overlay_find_ip(const struct overlay *overlay, uint32_t ip, uint32_t tenant)
 {
@@ -374,7 +377,7 @@ overlay_find_ip(const struct overlay *overlay, uint32_t ip, uint32_t tenant)
 
 /* Returns the container whose namespace has the path 'netns', or the identity
  * 'id' by another path, and whose interface there is 'ifname', or any if that
- * is null. */
+ * is null.  Returns null if there is none. */
 const struct container *
 overlay_find_netns(const struct overlay *overlay, const char *netns,
                    const char *id, const char *ifname)
@@ -390,6 +393,7 @@ overlay_find_netns(const struct overlay *overlay, const char *netns,
     return NULL;
 }
 
+/* Returns the container that 'owner' attached, or null. */
 const struct container *
 overlay_find_owner(const struct overlay *overlay, const char *owner)
 {
@@ -419,6 +423,7 @@ container_clone(const struct container *c)
     return copy;
 }
 
+/* Frees what container_clone() has returned, or null. */
 void
 container_free(struct container *c)
 {

@@ -93,6 +93,7 @@ check_path(const char *s)
                         "/+,:=@%%_.-", s));
 }
 
+/* These write the text of 'addr', or of 'prefix', to 'buf' and return that. */
 const char *
 format_ip(uint32_t addr, char buf[IP_FMT_SIZE])
 {
@@ -108,12 +109,14 @@ format_prefix(const struct prefix *prefix, char buf[PREFIX_FMT_SIZE])
     return buf;
 }
 
+/* Returns whether 'addr' is in 'prefix'. */
 bool
 prefix_contains(const struct prefix *prefix, uint32_t addr)
 {
     return !prefix->len || !((prefix->addr ^ addr) >> (32 - prefix->len));
 }
 
+/* Returns whether any address is in both. */
 bool
 prefixes_overlap(const struct prefix *a, const struct prefix *b)
 {

@@ -51,12 +51,14 @@ sample()
     printf '%s\t%s\t%s\t%s\t%s\n' "$@" >> "$output"
 }
 
+# appctl ARG...: asks vswitchd, and leaves its answer in $dir/reply.
 appctl()
 {
     ovs-appctl -t vswitchd "$@" > "$dir/reply" ||
         die "$* failed; the end of vswitchd.log: $(tail -n 3 "$dir/vswitchd.log")"
 }
 
+# wait_until CMD...: until it succeeds, for a minute at most.
 wait_until()
 {
     n=0
