@@ -2,7 +2,7 @@
 /* Which fragments in compact format are inner ones.
  *
  * An inner fragment has an option of its own, and is decapsulated by itself
- * (wire-format.md, rule 3).  One that an underlay router made has lost it, but
+ * (wire-format.rst, rule 3).  One that an underlay router made has lost it, but
  * for the first of a packet: those the stack puts together (rule 4).  The first
  * looks the same in both cases, so it waits here until the next one tells.
  */

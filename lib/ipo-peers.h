@@ -5,7 +5,7 @@
 
 /* The peers of this node: for each remote node, the prefixes of the containers
  * there and here, which compact and short format leave out of the packet
- * (wire-format.md, "Compact format" and "Extended format").
+ * (wire-format.rst, "Compact format" and "Extended format").
  *
  * There is one map in a process.  Ports put peers into it and take them out;
  * several ports may name the same node as long as they agree on the prefixes.

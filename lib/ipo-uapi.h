@@ -22,7 +22,7 @@ enum ipo_fmt {
 	IPO_N_FMTS
 };
 
-/* What a compact packet's protocol is (wire-format.md, "Native variant"). */
+/* What a compact packet's protocol is (wire-format.rst, "Native variant"). */
 enum ipo_proto_mode {
 	IPO_PROTO_MODE_SHIFT,	/* The inner protocol plus 143. */
 	IPO_PROTO_MODE_NATIVE,	/* The inner protocol. */

@@ -2,11 +2,12 @@
 
 /* The IPO wire format: an IPv4 packet carried between two nodes inside its own
  * IPv4 header, with one IPv4 option that says how to undo that.
+ * Documentation/wire-format.rst has it in words.
  *
  * The same file serves the switch, the kernel module, the tools and the tests.
  * It reads and writes bytes that the caller hands over with their length,
- * allocates nothing and logs nothing.  Every function returns zero or a
- * positive value on success and a negative 'enum ipo_drop' otherwise; after a
+ * allocates nothing and logs nothing.  A function that can fail returns zero or
+ * a positive value on success and a negative 'enum ipo_drop' otherwise; after a
  * negative value the packet is unchanged.
  *
  * Addresses, masks and keys in the structures below are numbers in host byte
@@ -197,7 +198,7 @@ ipo_format_mask(enum ipo_format format)
 }
 
 /* Returns whether 'format' can abbreviate addresses under both of 'prefixes'
- * (wire-format.md, table under "Extended format"). */
+ * (wire-format.rst, table under "Extended format"). */
 static inline bool
 ipo_prefixes_fit(const struct ipo_prefixes *prefixes, enum ipo_format format)
 {
@@ -233,7 +234,7 @@ ipo_protocol_shifts(uint8_t protocol)
 
 /* Returns the formats to choose from, as bits, on a port that has an output
  * key if 'has_key' and that knows 'prefixes', or no prefixes if that is null
- * (wire-format.md, "Choosing the format"). */
+ * (wire-format.rst, "Choosing the format"). */
 static inline uint8_t
 ipo_formats_auto(const struct ipo_prefixes *prefixes, bool has_key)
 {
@@ -271,7 +272,7 @@ ipo_choose_format(const struct ipo_tx *tx, uint8_t protocol,
 
 /* Checks the 'len' bytes of IPv4 options at 'opt', those of a packet about to
  * be sent: well formed (RFC 791, section 3.1), and no source route among them,
- * which underlay routers would obey (wire-format.md, rule 1). */
+ * which underlay routers would obey (wire-format.rst, rule 1). */
 static inline int
 ipo_check_inner_options(const uint8_t *opt, size_t len)
 {
@@ -559,7 +560,7 @@ ipo_parse(const uint8_t *ip, size_t len, struct ipo_rx *rx)
 }
 
 /* Does what ipo_parse() does for a packet that may be of the native variant
- * (wire-format.md, "Native variant").  Returns -IPO_DROP_NO_OPTION if it is
+ * (wire-format.rst, "Native variant").  Returns -IPO_DROP_NO_OPTION if it is
  * not. */
 static inline int
 ipo_parse_native(const uint8_t *ip, size_t len, struct ipo_rx *rx)

@@ -1072,7 +1072,7 @@ netdev_ipo_nw_proto(uint8_t type_nw_proto, const struct in6_addr *addr,
 
 /* If 'nw_proto' comes from netdev_ipo_nw_proto() for type ipo, makes 'wc' match
  * all the protocols that it stands for, and fragments, each of which is an IPO
- * packet (wire-format.md, rules 3 and 4). */
+ * packet (wire-format.rst, rules 3 and 4). */
 void
 netdev_ipo_tnl_port_match(uint8_t nw_proto, struct flow_wildcards *wc)
 {

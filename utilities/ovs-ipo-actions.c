@@ -20,7 +20,7 @@
  * or short format, and its growth is known. */
 #define MIN_PREFIX_LEN 16
 
-/* By how many bytes packets of any protocol grow (wire-format.md, "Extended
+/* By how many bytes packets of any protocol grow (wire-format.rst, "Extended
  * format"). */
 #define GROWTH 8
 #define GROWTH_WITH_TENANT 12
