@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Most packets, faster: IPv4 packets without options, with what is the same for
- * many packets worked out before.
+/* Most packets, faster: IPv4 packets without options, with what is the same
+ * for many packets worked out before.
  *
  * For the packets that the functions here take, they do to the byte what
  * ipo_encap(), ipo_parse() and ipo_decap() do.  They take none that is to be
@@ -30,8 +30,8 @@
 #define IPO_FAST_SHIFT ((uint32_t) IPO_PROTO_SHIFT << 16)
 #define IPO_FAST_EXTENDED ((uint32_t) IPO_PROTO_EXTENDED << 16)
 
-/* The compact option with both octets 0, and the extended ones' first word with
- * protocol 0. */
+/* The compact option with both octets 0, and the extended ones' first word
+ * with protocol 0. */
 #define IPO_FAST_COMPACT ((uint32_t) IPO_OPT_COMPACT << 24 \
                           | IPO_OPT_LEN_COMPACT << 16)
 #define IPO_FAST_EXT(OPT_LEN, FLAGS) \
@@ -110,9 +110,9 @@ ipo_fast_csum_ok(uint64_t sum)
 
 /* Returns the checksum of a header that is made of one with checksum 'csum'.
  *
- * All that is different is the same for all packets between two nodes, and goes
- * into 'delta', but for the last octets S and D of the inner addresses in a
- * compact packet, which become the option's last two bytes.  In the sum of
+ * All that is different is the same for all packets between two nodes, and
+ * goes into 'delta', but for the last octets S and D of the inner addresses in
+ * a compact packet, which become the option's last two bytes.  In the sum of
  * 16-bit words they count S + D there, 256 * S + D here.  So 'octets' is 255 *
  * S, to be added for the outer header and subtracted for the inner one.  In
  * other formats, the parts of the inner addresses that move count the same. */
@@ -125,7 +125,8 @@ ipo_fast_csum(uint32_t delta, uint16_t csum, int octets)
     return (uint16_t) ~(sum >> 16);
 }
 
-/* Returns the 'delta' that makes a sum of 'from' one of 'to', neither folded. */
+/* Returns the 'delta' that makes a sum of 'from' one of 'to', neither
+ * folded. */
 static inline uint32_t
 ipo_fast_delta(uint64_t from, uint64_t to)
 {
@@ -141,8 +142,8 @@ ipo_fast_init_none(struct ipo_fast *f)
     f->first = -1;
 }
 
-/* Fills in what directions have in common.  The arguments are pairs in host byte
- * order, from ipo_fast_pair(). */
+/* Fills in what directions have in common.  The arguments are pairs in host
+ * byte order, from ipo_fast_pair(). */
 static inline void
 ipo_fast_init(struct ipo_fast *f, uint64_t nodes, uint64_t prefixes,
               uint64_t masks)
@@ -154,8 +155,8 @@ ipo_fast_init(struct ipo_fast *f, uint64_t nodes, uint64_t prefixes,
     f->masks = masks;
 }
 
-/* Fills in '*f' for packets that are to be sent as 'tx' says, in the smallest of
- * its formats. */
+/* Fills in '*f' for packets that are to be sent as 'tx' says, in the smallest
+ * of its formats. */
 static inline void
 ipo_fast_init_tx(struct ipo_fast *f, const struct ipo_tx *tx)
 {
@@ -194,9 +195,9 @@ ipo_fast_init_tx(struct ipo_fast *f, const struct ipo_tx *tx)
                                                  IPO_FAST_LONGER(f->opt_len)));
 }
 
-/* Fills in '*f' for packets received with outer addresses 'nodes', in host byte
- * order, from ipo_fast_pair().  'p' are the prefixes of the source, or null if
- * it is no peer. */
+/* Fills in '*f' for packets received with outer addresses 'nodes', in host
+ * byte order, from ipo_fast_pair().  'p' are the prefixes of the source, or
+ * null if it is no peer. */
 static inline void
 ipo_fast_init_rx(struct ipo_fast *f, uint64_t nodes,
                  const struct ipo_prefixes *p)
@@ -239,9 +240,9 @@ ipo_fast_encap_check(const uint8_t *ip, size_t len, const struct ipo_fast *f,
                                               ipo_get32(ip + 8)))));
 }
 
-/* Turns the packet at 'ip', of which 'len' bytes can be read and written, into a
- * compact one that starts IPO_OPT_LEN_COMPACT bytes before 'ip', and returns its
- * length in bytes.  Returns 0 for a packet that it does not take. */
+/* Turns the packet at 'ip', of which 'len' bytes can be read and written, into
+ * a compact one that starts IPO_OPT_LEN_COMPACT bytes before 'ip', and returns
+ * its length in bytes.  Returns 0 for a packet that it does not take. */
 IPO_FAST_INLINE unsigned int
 ipo_fast_encap(uint8_t *ip, size_t len, const struct ipo_fast *f)
 {
@@ -297,10 +298,11 @@ ipo_fast_encap_ext(uint8_t *ip, size_t len, const struct ipo_fast *f)
     return (start >> 32 & 0xffff) + f->opt_len;
 }
 
-/* Rebuilds the inner packet of the compact packet at 'ip', of which 'len' bytes
- * can be read and written, which has the outer addresses of 'f'.  Returns the
- * length in bytes of the inner packet, which starts IPO_OPT_LEN_COMPACT bytes
- * behind 'ip'.  Returns 0 for a packet that it does not take. */
+/* Rebuilds the inner packet of the compact packet at 'ip', of which 'len'
+ * bytes can be read and written, which has the outer addresses of 'f'.
+ * Returns the length in bytes of the inner packet, which starts
+ * IPO_OPT_LEN_COMPACT bytes behind 'ip'.  Returns 0 for a packet that it does
+ * not take. */
 IPO_FAST_INLINE unsigned int
 ipo_fast_decap(uint8_t *ip, size_t len, const struct ipo_fast *f)
 {
@@ -341,9 +343,10 @@ ipo_fast_decap(uint8_t *ip, size_t len, const struct ipo_fast *f)
     return tot_len - IPO_OPT_LEN_COMPACT;
 }
 
-/* Does what ipo_fast_decap() does, for short and full format.  Stores in '*opt'
- * the first word of the option, whose length in bytes IPO_FAST_OPT_LEN() tells,
- * and in '*key' the key, if IPO_FLAG_KEY is in the option's third byte. */
+/* Does what ipo_fast_decap() does, for short and full format.  Stores in
+ * '*opt' the first word of the option, whose length in bytes
+ * IPO_FAST_OPT_LEN() tells, and in '*key' the key, if IPO_FLAG_KEY is in the
+ * option's third byte. */
 #define IPO_FAST_OPT_LEN(OPT) ((OPT) >> 16 & 0xff)
 IPO_FAST_INLINE unsigned int
 ipo_fast_decap_ext(uint8_t *ip, size_t len, const struct ipo_fast *f,

@@ -106,8 +106,8 @@ ipo_kernel_is_lost(struct dpif *dpif, const char *name)
 }
 
 /* Returns 0 and stores the number of our generic netlink family in '*family',
- * or returns a positive errno value, ENOENT if there is no module.  (The number
- * is another one after the module was loaded again.) */
+ * or returns a positive errno value, ENOENT if there is no module.  (The
+ * number is another one after the module was loaded again.) */
 static int
 lookup_family(int *family)
 {

@@ -44,8 +44,8 @@ ipo_push_get(const struct ovs_action_push_tnl *data, struct ipo_push *push)
                  + offsetof(struct pushed, push), sizeof *push);
 }
 
-/* Reads into '*fast' what ipo_push_put() prepared in 'data'.  It takes no packet
- * if all are to be dropped. */
+/* Reads into '*fast' what ipo_push_put() prepared in 'data'.  It takes no
+ * packet if all are to be dropped. */
 void
 ipo_push_get_fast(const struct ovs_action_push_tnl *data,
                   struct ipo_fast *fast)
@@ -231,10 +231,10 @@ ipo_odp_scan(const char *s, int *n, struct ovs_action_push_tnl *data,
     return true;
 }
 
-/* Returns whether the packet, which is 'base_flow' after the actions so far, has
- * lost its Ethernet header to a layer 3 tunnel, while in 'flow', to which further
- * actions apply, it still has it.  Then this header has to be pushed again, which
- * makes its addresses exact in 'wc'. */
+/* Returns whether the packet, which is 'base_flow' after the actions so far,
+ * has lost its Ethernet header to a layer 3 tunnel, while in 'flow', to which
+ * further actions apply, it still has it.  Then this header has to be pushed
+ * again, which makes its addresses exact in 'wc'. */
 bool
 ipo_odp_ethernet_again(const struct flow *flow, const struct flow *base_flow,
                        struct flow_wildcards *wc)

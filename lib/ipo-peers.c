@@ -174,7 +174,8 @@ out:
 }
 
 /* Returns the prefixes to use with 'node', an underlay address in host byte
- * order, or null if it is no peer.  Valid until the calling thread quiesces. */
+ * order, or null if it is no peer.  Valid until the calling thread
+ * quiesces. */
 const struct ipo_prefixes *
 ipo_peers_find(uint32_t node)
 {
@@ -243,8 +244,8 @@ format_peer(const struct ipo_peer_node *pn, struct ds *ds)
 }
 
 /* Appends to 'ds' how many peers there are whose node is in the prefix 'node'
- * with the netmask 'mask', both in host byte order, and a line for each, sorted
- * by their addresses. */
+ * with the netmask 'mask', both in host byte order, and a line for each,
+ * sorted by their addresses. */
 void
 ipo_peers_format(uint32_t node, uint32_t mask, struct ds *ds)
 {

@@ -40,8 +40,8 @@ ipo_counter_add(atomic_uint64_t *counter, unsigned int n)
     atomic_store_relaxed(counter, x + n);
 }
 
-/* Counts 'n' packets in 'format', with a key if 'has_key', in 'counters', those
- * of this thread. */
+/* Counts 'n' packets in 'format', with a key if 'has_key', in 'counters',
+ * those of this thread. */
 static inline void
 ipo_stats_packets(struct ipo_counters *counters, enum ipo_direction direction,
                  enum ipo_format format, bool has_key, unsigned int n)

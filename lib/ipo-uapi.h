@@ -48,8 +48,8 @@ enum {
 
 #define IFLA_IPO_MAX (__IFLA_IPO_MAX - 1)
 
-/* IFLA_INFO_XSTATS is a nest of an IPO_A_COUNTER, as below, for each reason that
- * the device has dropped packets for.
+/* IFLA_INFO_XSTATS is a nest of an IPO_A_COUNTER, as below, for each reason
+ * that the device has dropped packets for.
  */
 
 /* In the tunnel metadata of a packet sent through an external device, the

@@ -6,9 +6,9 @@
  *
  * The same file serves the switch, the kernel module, the tools and the tests.
  * It reads and writes bytes that the caller hands over with their length,
- * allocates nothing and logs nothing.  A function that can fail returns zero or
- * a positive value on success and a negative 'enum ipo_drop' otherwise; after a
- * negative value the packet is unchanged.
+ * allocates nothing and logs nothing.  A function that can fail returns zero
+ * or a positive value on success and a negative 'enum ipo_drop' otherwise;
+ * after a negative value the packet is unchanged.
  *
  * Addresses, masks and keys in the structures below are numbers in host byte
  * order; only the bytes of packets are in network byte order. */
@@ -29,8 +29,8 @@
 #endif
 
 /* Numbers of the protocol.  Option 40 and the shift by 143 are the compact
- * format's own; 253 and option 158 are reserved for experiments by RFC 3692 and
- * RFC 4727. */
+ * format's own; 253 and option 158 are reserved for experiments by RFC 3692
+ * and RFC 4727. */
 #define IPO_OPT_COMPACT      0x28  /* Not copied, class 1, number 8. */
 #define IPO_OPT_EXTENDED     0x9e  /* Copied, class 0, number 30. */
 #define IPO_PROTO_SHIFT      143   /* Compact: outer minus inner protocol. */
@@ -99,8 +99,8 @@ struct ipo_prefixes {
     uint32_t remote, remote_mask;
 };
 
-/* How to send: the outer addresses, the key, and the formats to choose from, no
- * others than ipo_formats_auto() returns for 'prefixes' and 'has_key'. */
+/* How to send: the outer addresses, the key, and the formats to choose from,
+ * no others than ipo_formats_auto() returns for 'prefixes' and 'has_key'. */
 struct ipo_tx {
     uint32_t src, dst;          /* Local and remote node. */
     uint32_t key;               /* Meaningful only with 'has_key'. */
@@ -159,8 +159,8 @@ ipo_csum_fold(uint64_t sum)
 {
     uint32_t half;
 
-    /* The upper half of a number plus itself with its halves swapped is the sum
-     * of the halves, with the carry. */
+    /* The upper half of a number plus itself with its halves swapped is the
+     * sum of the halves, with the carry. */
     sum += sum << 32 | sum >> 32;
     half = (uint32_t) (sum >> 32);
     half += half << 16 | half >> 16;
@@ -294,10 +294,10 @@ ipo_check_inner_options(const uint8_t *opt, size_t len)
     return 0;
 }
 
-/* Reads into 'w' the first five words of the IPv4 header at 'ip', of which 'len'
- * bytes can be read, and checks the header: version, lengths and checksum.  On
- * success returns the length of the header in bytes and stores in '*opt_sum' the
- * sum of the words behind those five. */
+/* Reads into 'w' the first five words of the IPv4 header at 'ip', of which
+ * 'len' bytes can be read, and checks the header: version, lengths and
+ * checksum.  On success returns the length of the header in bytes and stores
+ * in '*opt_sum' the sum of the words behind those five. */
 static inline int
 ipo_read_ip_header(const uint8_t *ip, size_t len, uint32_t w[5],
                    uint64_t *opt_sum)
@@ -410,8 +410,8 @@ ipo_put_outer(uint8_t *ip, enum ipo_format format, unsigned int opt_len,
 /* Turns the packet at 'ip', of which 'len' bytes can be read and written, into
  * an IPO packet.  The IPO_OPT_LEN_MAX bytes before 'ip' must be writable.
  *
- * Returns the length of the option, 4 to 16 bytes: the outer packet starts that
- * many bytes before 'ip'. */
+ * Returns the length of the option, 4 to 16 bytes: the outer packet starts
+ * that many bytes before 'ip'. */
 static inline int
 ipo_encap(uint8_t *ip, size_t len, const struct ipo_tx *tx)
 {
@@ -590,8 +590,8 @@ ipo_expand(uint32_t *addr, enum ipo_format format,
 }
 
 /* Rebuilds the inner packet of the IPO packet at 'ip', which ipo_parse() read
- * into '*rx'.  'prefixes' are those of the pair of nodes, or null if rx->src is
- * no known peer.  On success returns 0: the inner packet starts rx->opt_len
+ * into '*rx'.  'prefixes' are those of the pair of nodes, or null if rx->src
+ * is no known peer.  On success returns 0: the inner packet starts rx->opt_len
  * bytes behind 'ip'. */
 static inline int
 ipo_decap(uint8_t *ip, const struct ipo_rx *rx,
@@ -623,7 +623,8 @@ ipo_decap(uint8_t *ip, const struct ipo_rx *rx,
     return 0;
 }
 
-/* Returns the name of 'format', as the port's option 'ipo_format' spells it. */
+/* Returns the name of 'format', as the port's option 'ipo_format' spells
+ * it. */
 static inline const char *
 ipo_format_name(enum ipo_format format)
 {

@@ -82,7 +82,8 @@ lists_equal(const struct ipo_peer_list *a, const struct ipo_peer_list *b)
 {
     BUILD_ASSERT_DECL(sizeof *a->peers == 5 * sizeof(uint32_t));
     return (a->n == b->n
-            && (!a->n || !memcmp(a->peers, b->peers, a->n * sizeof *a->peers)));
+            && (!a->n
+                || !memcmp(a->peers, b->peers, a->n * sizeof *a->peers)));
 }
 
 /* Makes 'new', which may be null, the options whose peers 'netdev' gives.
@@ -170,8 +171,8 @@ netdev_ipo_is(const struct netdev *netdev)
 }
 
 /* Makes 'new', which this function takes over, the options of 'netdev', of
- * which 'tunnel_args' are those that 'set_tunnel_config' sets.  Returns what is
- * wrong, for the caller to free, or null. */
+ * which 'tunnel_args' are those that 'set_tunnel_config' sets.  Returns what
+ * is wrong, for the caller to free, or null. */
 static char *
 commit_options(struct netdev *netdev, struct ipo_options *new,
                const struct smap *tunnel_args,
@@ -287,9 +288,10 @@ format_port(const struct netdev *netdev, struct ds *ds)
     smap_destroy(&args);
 }
 
-/* Appends the ports to 'ds'.  Takes 'mutex' only to see which there are: what a
- * port says of itself it says under its own mutex, under which netdev-vport.c
- * takes netdev.c's, under which netdev.c calls netdev_ipo_destruct(). */
+/* Appends the ports to 'ds'.  Takes 'mutex' only to see which there are: what
+ * a port says of itself it says under its own mutex, under which
+ * netdev-vport.c takes netdev.c's, under which netdev.c calls
+ * netdev_ipo_destruct(). */
 static void
 format_ports(struct ds *ds)
 {
@@ -317,8 +319,8 @@ format_ports(struct ds *ds)
     svec_destroy(&names);
 }
 
-/* Shows everything or, given an address or a prefix of nodes, only the peers in
- * it. */
+/* Shows everything or, given an address or a prefix of nodes, only the peers
+ * in it. */
 static void
 ipo_show(struct unixctl_conn *conn, int argc, const char *argv[],
          void *aux OVS_UNUSED)
@@ -660,7 +662,8 @@ push_fast(struct dp_packet *packet, const struct ipo_fast *fast, bool compact,
     if (OVS_UNLIKELY(!tot_len)) {
         return false;
     }
-    finish_push(packet, ip - opt_len, IPO_IP_HLEN_MIN + opt_len, tot_len, data);
+    finish_push(packet, ip - opt_len, IPO_IP_HLEN_MIN + opt_len, tot_len,
+                data);
     return true;
 }
 
@@ -718,8 +721,8 @@ netdev_ipo_push_batch(struct dp_packet_batch *batch,
     }
 }
 
-/* Turns the IPO packet at 'ip' in 'packet' into the inner packet, and counts it.
- * Stores what its header said in '*rx'.  Returns 0 or a negative 'enum
+/* Turns the IPO packet at 'ip' in 'packet' into the inner packet, and counts
+ * it.  Stores what its header said in '*rx'.  Returns 0 or a negative 'enum
  * ipo_drop'. */
 static int
 decap_packet(struct dp_packet *packet, uint8_t *ip, struct ipo_rx *rx,
@@ -742,8 +745,8 @@ decap_packet(struct dp_packet *packet, uint8_t *ip, struct ipo_rx *rx,
     return error;
 }
 
-/* Makes 'packet' the inner packet at 'ip', 'tot_len' bytes, that came through a
- * tunnel from node 'src' to node 'dst'.
+/* Makes 'packet' the inner packet at 'ip', 'tot_len' bytes, that came through
+ * a tunnel from node 'src' to node 'dst'.
  *
  * TOS and TTL are in the inner header, and nowhere else: without them in the
  * metadata, packets that differ only in them make one megaflow. */
@@ -769,8 +772,8 @@ finish_pop(struct dp_packet *packet, uint8_t *ip, unsigned int tot_len,
     tnl->ip_dst = dst;
 }
 
-/* Turns 'packet' into the inner packet with its tunnel metadata, and counts it.
- * Returns 0 or a negative 'enum ipo_drop'. */
+/* Turns 'packet' into the inner packet with its tunnel metadata, and counts
+ * it.  Returns 0 or a negative 'enum ipo_drop'. */
 static int
 pop_packet(struct dp_packet *packet, struct ipo_counters *counters)
 {
@@ -828,8 +831,8 @@ pop_fast_ext(struct dp_packet *packet, const struct ipo_fast *fast,
 }
 
 /* Does what pop_packet() does for most packets in compact format but for
- * counting, and returns true, or returns false.  '*fast' is for packets like the
- * one before, and for packets like this one after that. */
+ * counting, and returns true, or returns false.  '*fast' is for packets like
+ * the one before, and for packets like this one after that. */
 static inline bool ALWAYS_INLINE
 pop_fast(struct dp_packet *packet, struct ipo_fast *fast)
 {
@@ -864,13 +867,15 @@ struct last_peer {
     struct ipo_fast fast;
     unsigned int generation;    /* ipo_peers_generation() before the lookup. */
 };
-DEFINE_STATIC_PER_THREAD_DATA(struct last_peer, last_peer, { .generation = 0 });
+DEFINE_STATIC_PER_THREAD_DATA(struct last_peer, last_peer,
+                              { .generation = 0 });
 
-/* If 'netdev' is a port of this type, turns the IPO packets of 'batch' into the
- * inner packets with their tunnel metadata, drops and counts those that are
- * wrong, and returns true. */
+/* If 'netdev' is a port of this type, turns the IPO packets of 'batch' into
+ * the inner packets with their tunnel metadata, drops and counts those that
+ * are wrong, and returns true. */
 bool
-netdev_ipo_pop_batch(const struct netdev *netdev, struct dp_packet_batch *batch)
+netdev_ipo_pop_batch(const struct netdev *netdev,
+                     struct dp_packet_batch *batch)
 {
     struct dp_packet **in = batch->packets, **out = in;
     struct dp_packet **end = in + dp_packet_batch_size(batch);
@@ -948,9 +953,9 @@ set_outer_fields(const struct flow *inner, uint8_t nw_proto,
     outer->tcp_flags = 0;
 }
 
-/* If 'data' pushes an IPO header to packets of 'inner', sets in 'base_flow' and
- * 'flow', which describe the packet after that, the fields of the IPv4 header
- * that are the packet's own. */
+/* If 'data' pushes an IPO header to packets of 'inner', sets in 'base_flow'
+ * and 'flow', which describe the packet after that, the fields of the IPv4
+ * header that are the packet's own. */
 void
 netdev_ipo_outer_flow(const struct ovs_action_push_tnl *data,
                       const struct flow *inner,
@@ -993,9 +998,9 @@ unwildcard_protocol(const struct ipo_tx *tx, const struct flow *inner,
     }
 }
 
-/* If 'data' pushed an IPO header to packets of 'inner', makes exact in 'wc' the
- * fields that decided on what was translated after that.  'outer_wc' says which
- * fields of the outer header that translation looked at. */
+/* If 'data' pushed an IPO header to packets of 'inner', makes exact in 'wc'
+ * the fields that decided on what was translated after that.  'outer_wc' says
+ * which fields of the outer header that translation looked at. */
 void
 netdev_ipo_unwildcard(const struct ovs_action_push_tnl *data,
                       const struct flow *inner,
@@ -1037,8 +1042,8 @@ netdev_ipo_growth(const struct ovs_action_push_tnl *data,
 
 /* Reception. */
 
-/* The protocols from IPO_PROTO_SHIFT + IPO_PROTO_INNER_MIN to IPO_PROTO_SHIFT +
- * IPO_PROTO_INNER_MAX, then IPO_PROTO_EXTENDED, as few masked matches. */
+/* The protocols from IPO_PROTO_SHIFT + IPO_PROTO_INNER_MIN to IPO_PROTO_SHIFT
+ * + IPO_PROTO_INNER_MAX, then IPO_PROTO_EXTENDED, as few masked matches. */
 static const struct {
     uint8_t value, mask;
 } nw_protos[] = {
@@ -1070,9 +1075,9 @@ netdev_ipo_nw_proto(uint8_t type_nw_proto, const struct in6_addr *addr,
     return true;
 }
 
-/* If 'nw_proto' comes from netdev_ipo_nw_proto() for type ipo, makes 'wc' match
- * all the protocols that it stands for, and fragments, each of which is an IPO
- * packet (wire-format.rst, rules 3 and 4). */
+/* If 'nw_proto' comes from netdev_ipo_nw_proto() for type ipo, makes 'wc'
+ * match all the protocols that it stands for, and fragments, each of which is
+ * an IPO packet (wire-format.rst, rules 3 and 4). */
 void
 netdev_ipo_tnl_port_match(uint8_t nw_proto, struct flow_wildcards *wc)
 {

@@ -236,8 +236,8 @@ compare_peers(const void *a_, const void *b_)
     return d ? d : memcmp(&a->node, &b->node, sizeof a->node);
 }
 
-/* Sorts 'list'.  A peer that was removed and added again while the list was read
- * may be in it twice: leaves one of each. */
+/* Sorts 'list'.  A peer that was removed and added again while the list was
+ * read may be in it twice: leaves one of each. */
 static void
 sort_peers(struct peer_list *list)
 {

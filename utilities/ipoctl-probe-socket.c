@@ -155,8 +155,8 @@ probe_open_icmp(int *fd)
 
 /* Receives one packet into 'packet', which has room for 'size' bytes, without
  * waiting.  Returns its length, 0 for one that is none of ours, or -1 if there
- * is none.  (Open vSwitch's NIC gets packets for its bridge's address, which is
- * another one.) */
+ * is none.  (Open vSwitch's NIC gets packets for its bridge's address, which
+ * is another one.) */
 ssize_t
 probe_recv(const struct probe_sockets *s, uint8_t *packet, size_t size)
 {

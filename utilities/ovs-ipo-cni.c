@@ -166,7 +166,8 @@ parse_config(struct call *call)
     const char *version;
 
     if (config->type != JSON_OBJECT) {
-        failf(call, CNI_INVALID_JSON, "the configuration is no JSON object%s%s",
+        failf(call, CNI_INVALID_JSON,
+              "the configuration is no JSON object%s%s",
               config->type == JSON_STRING ? ": " : "",
               config->type == JSON_STRING ? json_string(config) : "");
     }
@@ -369,8 +370,8 @@ print_result(const struct call *call, uint32_t ip, const struct json *ipam)
     print_json(o);
 }
 
-/* Connects to the database.  Even a check has to wait for changes of others, in
- * the midst of which rules are not what the database says. */
+/* Connects to the database.  Even a check has to wait for changes of others,
+ * in the midst of which rules are not what the database says. */
 static struct db *
 open_db(const struct call *call)
 {

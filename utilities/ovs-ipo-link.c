@@ -402,10 +402,11 @@ set_sysctl(const char *family, const struct container *c, const char *key,
     return error;
 }
 
-/* Keeps packets of the container from this node's own network stack.  That gets
- * all of them if the datapath is userspace's, which only reads along, and those
- * of a moment in which the device is in no bridge if it is the kernel's.  No
- * address has a way back by this device, so with rp_filter all are dropped. */
+/* Keeps packets of the container from this node's own network stack.  That
+ * gets all of them if the datapath is userspace's, which only reads along, and
+ * those of a moment in which the device is in no bridge if it is the kernel's.
+ * No address has a way back by this device, so with rp_filter all are
+ * dropped. */
 static char *
 isolate(const struct container *c, bool dry_run)
 {

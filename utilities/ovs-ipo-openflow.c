@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Talks to a bridge of ovs-vswitchd, for no longer than limit_get() says.  (The
- * functions of Open vSwitch for this wait for ever.) */
+/* Talks to a bridge of ovs-vswitchd, for no longer than limit_get() says.
+ * (The functions of Open vSwitch for this wait for ever.) */
 
 #include <config.h>
 #include "ovs-ipo.h"
@@ -212,7 +212,8 @@ openflow_bundle(struct vconn *vconn, const struct ovs_list *requests)
                              &xid);
         }
     }
-    /* What could not be added is complained about before a barrier's answer. */
+    /* What could not be added is complained about before a barrier's
+     * answer. */
     if (!error) {
         error = send_msg(vconn, ofputil_encode_barrier_request(version), &xid);
     }

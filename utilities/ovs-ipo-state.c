@@ -134,8 +134,8 @@ load_container(const struct ovsrec_interface *iface, struct container *c)
     return error ? error : check_record(c);
 }
 
-/* Checks that 'port', whose interface has a 'role', has the name that goes with
- * it, so that there is no other with the same role. */
+/* Checks that 'port', whose interface has a 'role', has the name that goes
+ * with it, so that there is no other with the same role. */
 static char *
 check_role(const struct ovsrec_port *port, const char *role)
 {

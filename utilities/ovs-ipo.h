@@ -45,8 +45,8 @@ struct vconn;
 #define PLAIN_OFPORT 60001
 #define TENANT_OFPORT 60002
 
-/* Keys of 'external_ids'.  The first marks the bridge, and says of an interface
- * what it is; the others belong to containers. */
+/* Keys of 'external_ids'.  The first marks the bridge, and says of an
+ * interface what it is; the others belong to containers. */
 #define ID_OVERLAY "ovs-ipo"
 #define ID_IP "ovs-ipo-ip"
 #define ID_TENANT "ovs-ipo-tenant"
@@ -149,9 +149,9 @@ void container_free(struct container *);
 
 /* ovs-ipo-db.c: the connection to the database, and changes.
  *
- * A change begins with db_begin().  What is done to the database between it and
- * db_commit() happens at once or not at all; in a dry run it is printed, and
- * seen by overlay_load() only. */
+ * A change begins with db_begin().  What is done to the database between it
+ * and db_commit() happens at once or not at all; in a dry run it is printed,
+ * and seen by overlay_load() only. */
 
 void block_signals(void);
 char *db_open(const char *remote, bool lock, bool dry_run, struct db **)

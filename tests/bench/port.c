@@ -12,11 +12,11 @@
  *   bench/turn FROM TO
  *       TO receives from now on what FROM kept, sent back by its receiver.
  *   bench/run PORT COUNT BATCH [NAME]
- *       PORT receives COUNT packets in batches of BATCH.  Waits for the end and
- *       prints how many packets all ports sent meanwhile, and in how many
+ *       PORT receives COUNT packets in batches of BATCH.  Waits for the end
+ *       and prints how many packets all ports sent meanwhile, and in how many
  *       nanoseconds.  Under callgrind, leaves a profile called "NAME COUNT" of
- *       the thread that did this.  If COUNT is 0, PORT receives without end, and
- *       nobody waits.
+ *       the thread that did this.  If COUNT is 0, PORT receives without end,
+ *       and nobody waits.
  *   bench/heap
  *       Prints how many bytes of memory are allocated. */
 
@@ -438,8 +438,8 @@ count_sent(void)
     return n;
 }
 
-/* Waits for the end of the run of 'port', two minutes at most.  Returns whether
- * that was it. */
+/* Waits for the end of the run of 'port', two minutes at most.  Returns
+ * whether that was it. */
 static bool
 wait_for_end(struct bench_port *port)
 {
@@ -506,7 +506,8 @@ bench_heap(struct unixctl_conn *conn, int argc OVS_UNUSED,
     free(reply);
 }
 
-/* Before main(), which this file has none of: it is linked to ovs-vswitchd's. */
+/* Before main(), which this file has none of: it is linked to
+ * ovs-vswitchd's. */
 static void __attribute__((constructor))
 bench_register(void)
 {

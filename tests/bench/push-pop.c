@@ -8,8 +8,8 @@
  * leaves a profile for each measurement, named "BENCH TUNNEL PARAMS PACKETS".
  * Knows PEERS peers, and cycles through them.  For each SIZE of an inner IPv4
  * packet, in bytes, and for batches of 1 and 32, pushes and pops BATCHES
- * batches through each type of tunnel.  Without valgrind, prints nanoseconds in
- * place of that. */
+ * batches through each type of tunnel.  Without valgrind, prints nanoseconds
+ * in place of that. */
 
 #include <config.h>
 
@@ -196,7 +196,8 @@ now(void)
 /* Pushes and pops a batch to and from peer 'i'.  Returns the nanoseconds that
  * 'direction' took of that. */
 static long long int
-run_batch(const struct measurement *m, enum direction direction, unsigned int i)
+run_batch(const struct measurement *m, enum direction direction,
+          unsigned int i)
 {
     struct dp_packet_batch batch;
     struct dp_packet *packet;

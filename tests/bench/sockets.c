@@ -4,7 +4,7 @@
  *
  *     sockets udp FROM TO ADDR SIZE COUNT   datagrams with SIZE bytes of data
  *     sockets tcp FROM TO ADDR BYTES        one stream
- *     sockets rr  FROM TO ADDR COUNT        a byte there and a byte back, by UDP
+ *     sockets rr  FROM TO ADDR COUNT        a byte there and one back, by UDP
  *
  * FROM and TO are files of network namespaces, ADDR an address of TO.
  *
@@ -33,7 +33,7 @@
 #define PORT 7010
 #define BATCH 32
 #define CHUNK 131072
-#define PATIENCE 5              /* Seconds without anything before giving up. */
+#define PATIENCE 5              /* Seconds without anything until giving up. */
 
 static char bytes[CHUNK];
 static int from, to;            /* Connected sockets. */

@@ -60,7 +60,8 @@ bench_batch_free(struct dp_packet_batch *batch)
 /* Writes to 'frame' an Ethernet frame with a UDP packet from 192.168.1.3 to
  * 192.168.2.3, an IPv4 packet of 'size' bytes, 28 at least.  Its ports tell
  * 'flow' from others.  If 'mixed', its last octets do, too, for 1,024 pairs of
- * containers, and its TTL and DSCP differ.  Returns the length of the frame. */
+ * containers, and its TTL and DSCP differ.  Returns the length of the
+ * frame. */
 uint16_t
 bench_packet_fill(uint8_t *frame, uint32_t flow, uint16_t size, bool mixed)
 {
