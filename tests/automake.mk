@@ -47,6 +47,7 @@ testsuite_files = \
 	tests/ipo-kbuild.at \
 	tests/ipo-macros.at \
 	tests/ipo-options.at \
+	tests/ipo-packages.at \
 	tests/ipo-prepare.at \
 	tests/ipo-translate.at \
 	tests/ipo-wire.at \
