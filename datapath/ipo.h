@@ -121,6 +121,7 @@ struct ipo_dev {
 					 * written under 'routes_lock'.
 					 */
 	struct ipo_local_prefix __rcu *local_prefix;	/* RTNL to write. */
+	bool lacks_local_prefix;	/* For want of memory; RTNL. */
 	unsigned int n_native_peers;	/* That generic netlink says; RTNL. */
 	struct gro_cells gro_cells;
 	struct ipo_counters __percpu *counters;
@@ -207,7 +208,7 @@ int ipo_routes_init(void);
 void ipo_routes_exit(void);
 int ipo_routes_init_net(struct net *net);
 void ipo_routes_exit_net(struct net *net);
-void ipo_routes_add_caches(struct ipo_dev *ipo);
+void ipo_routes_complete(struct ipo_dev *ipo);
 void ipo_routes_retry(struct ipo_dev *ipo);
 
 /* netlink.c */

@@ -141,7 +141,7 @@ static struct ipo_peer *alloc_peer(struct ipo_dev *ipo, __be32 addr, gfp_t gfp)
 			kfree(peer);
 			return NULL;
 		}
-		ipo_routes_add_caches(ipo);
+		ipo_routes_complete(ipo);
 	}
 	peer->addr = addr;
 	INIT_LIST_HEAD(&peer->nexthops);
@@ -478,7 +478,7 @@ void ipo_peers_add_caches(struct ipo_dev *ipo)
 			continue;
 		new = alloc_peer(ipo, old->addr, GFP_KERNEL);
 		if (!new) {
-			ipo_routes_add_caches(ipo);
+			ipo_routes_complete(ipo);
 			return;
 		}
 		copy_peer(new, old);

@@ -207,6 +207,58 @@ static void restart(struct notifier_block *nb)
 	begin_generation(container_of(nb, struct ipo_net, fib_nb));
 }
 
+/* Stores in *@new the prefix that all addresses of @dev share, if they do. */
+static bool find_local_prefix(const struct net_device *dev,
+			      struct ipo_local_prefix *new)
+{
+	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+	const struct in_ifaddr *ifa;
+	bool found = false;
+
+	if (!in_dev)
+		return false;
+	in_dev_for_each_ifa_rtnl(ifa, in_dev) {
+		u32 mask = ntohl(ifa->ifa_mask);
+		u32 addr = ntohl(ifa->ifa_local) & mask;
+
+		if (found && (new->addr != addr || new->mask != mask))
+			return false;
+		new->addr = addr;
+		new->mask = mask;
+		found = true;
+	}
+	return found;
+}
+
+/* Learns the prefix of @ipo from its addresses. */
+static void local_prefix_update(struct ipo_dev *ipo)
+{
+	struct ipo_local_prefix *old, *new = NULL, found = { 0 };
+
+	ASSERT_RTNL();
+	ipo->lacks_local_prefix = false;
+	if (find_local_prefix(ipo->dev, &found)) {
+		new = kmemdup(&found, sizeof(found), GFP_KERNEL);
+		if (!new) {
+			ipo->lacks_local_prefix = true;
+			ipo_routes_complete(ipo);
+		}
+	}
+	old = rcu_replace_pointer(ipo->local_prefix, new,
+				  lockdep_rtnl_is_held());
+	if (old)
+		kfree_rcu(old, rcu);
+	ipo_peers_changed(ipo);
+}
+
+/* Makes what a device still lacks. */
+static void complete_dev(struct ipo_dev *ipo)
+{
+	if (ipo->lacks_local_prefix)
+		local_prefix_update(ipo);
+	ipo_peers_add_caches(ipo);
+}
+
 /* Has the FIB tell everything again.  What it tells as before stays all the
  * while: a peer does not vanish for a moment.
  */
@@ -224,7 +276,7 @@ static void follow_again(struct work_struct *work)
 	rtnl_lock();
 	for_each_netdev(in->net, dev) {
 		if (ipo_is_dev(dev))
-			ipo_peers_add_caches(netdev_priv(dev));
+			complete_dev(netdev_priv(dev));
 	}
 	rtnl_unlock();
 
@@ -357,10 +409,10 @@ void ipo_routes_exit_net(struct net *net)
 }
 
 /**
- * ipo_routes_add_caches() - make caches that peers lack, a bit later
- * @ipo: the device of the peers
+ * ipo_routes_complete() - make a bit later what there was no memory for
+ * @ipo: the device that lacks its prefix, or whose peers lack caches
  */
-void ipo_routes_add_caches(struct ipo_dev *ipo)
+void ipo_routes_complete(struct ipo_dev *ipo)
 {
 	struct ipo_net *in = READ_ONCE(ipo->routes_in);
 
@@ -446,47 +498,6 @@ static int dev_event(struct notifier_block *nb, unsigned long event, void *ptr)
 static struct notifier_block dev_nb = {
 	.notifier_call = dev_event,
 };
-
-/* Stores in *@new the prefix that all addresses of @dev share, if they do. */
-static bool find_local_prefix(const struct net_device *dev,
-			      struct ipo_local_prefix *new)
-{
-	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
-	const struct in_ifaddr *ifa;
-	bool found = false;
-
-	if (!in_dev)
-		return false;
-	in_dev_for_each_ifa_rtnl(ifa, in_dev) {
-		u32 mask = ntohl(ifa->ifa_mask);
-		u32 addr = ntohl(ifa->ifa_local) & mask;
-
-		if (found && (new->addr != addr || new->mask != mask))
-			return false;
-		new->addr = addr;
-		new->mask = mask;
-		found = true;
-	}
-	return found;
-}
-
-/* Learns the prefix of @ipo from its addresses. */
-static void local_prefix_update(struct ipo_dev *ipo)
-{
-	struct ipo_local_prefix *old, *new;
-
-	ASSERT_RTNL();
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
-	if (new && !find_local_prefix(ipo->dev, new)) {
-		kfree(new);
-		new = NULL;
-	}
-	old = rcu_replace_pointer(ipo->local_prefix, new,
-				  lockdep_rtnl_is_held());
-	if (old)
-		kfree_rcu(old, rcu);
-	ipo_peers_changed(ipo);
-}
 
 static int addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {

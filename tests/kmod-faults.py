@@ -111,6 +111,27 @@ class FailingNetlink(netlink["Netlink"]):
             return UNKNOWN, self.hit
 
 
+class Listener:
+    """Somebody who is told of changes of peers."""
+
+    def __init__(self):
+        """Begin to listen."""
+        self.netlink = netlink["Netlink"](16)
+        answer = self.netlink.ask(
+            16, 0, b"\x03\x01\0\0" + attribute(2, b"ipo\0"))[0]
+        groups = netlink["parse"](netlink["parse"](answer[4:])[7])
+        group = netlink["parse"](groups[1])[2]
+        self.netlink.sock.setsockopt(270, 1, group)     # NETLINK_ADD_MEMBERSHIP
+
+    def was_told(self):
+        """Return whether there was a change, or that one was missed."""
+        try:
+            self.netlink.sock.recv(65536, socket.MSG_DONTWAIT)
+        except OSError as error:
+            return error.errno == errno.ENOBUFS
+        return True
+
+
 def link(nth, verb, name, *words):
     """Make or change a link."""
     index = socket.if_nametoindex(name) if verb == "set" else 0
@@ -124,16 +145,20 @@ def link(nth, verb, name, *words):
 
 
 def peer(nth, command, *words):
-    """Send a command of the family 'ipo'."""
+    """Send a command of the family 'ipo', which changes something."""
     flags = 0
     words = list(words)
     while words and words[0] in netlink["FLAGS"]:
         flags |= netlink["FLAGS"][words.pop(0)]
     sock = FailingNetlink(16)
-    return sock.outcome(
+    listener = Listener()
+    result = sock.outcome(
         nth, sock.family(), flags,
         struct.pack("=BBH", netlink["COMMANDS"][command], 1, 0)
         + attributes(words, netlink["PEER_ATTRS"]))
+    if result[0] == "ok" and not listener.was_told():
+        raise Wrong(f"allocation {nth}: done, and listeners do not know")
+    return result
 
 
 def addr(nth, prefix, dev):
