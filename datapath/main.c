@@ -83,6 +83,7 @@ err_offload:
 	ipo_routes_exit();
 err_routes:
 	unregister_pernet_device(&ipo_net_ops);
+	rcu_barrier();		/* Somebody may have had a link already. */
 	return err;
 }
 
