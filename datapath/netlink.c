@@ -174,8 +174,9 @@ static int put_message(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	return 0;
 }
 
-/* Tells those who listen of a change.  @addr is the peer's.  What is known of
- * one that was deleted is its address.
+/* Tells those who listen of a change, or, without memory for that, that they
+ * miss one.  @addr is the peer's.  What is known of one that was deleted is its
+ * address.
  */
 static void notify(struct genl_info *info, u8 cmd, struct ipo_dev *ipo,
 		   __be32 addr)
@@ -189,8 +190,10 @@ static void notify(struct genl_info *info, u8 cmd, struct ipo_dev *ipo,
 	if (!genl_has_listeners(&ipo_family, net, 0))
 		return;
 	msg = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	if (!msg)
+	if (!msg) {
+		genl_set_err(&ipo_family, net, 0, 0, -ENOBUFS);
 		return;
+	}
 
 	rcu_read_lock();
 	if (cmd == IPO_CMD_NEW_PEER) {
