@@ -106,32 +106,49 @@ class Netlink:
                     errno.errorcode[-error]
                     + (": " + text[:-1].decode() if text else ""))
 
+    def family_attributes(self):
+        """Return what the kernel says of the module's family."""
+        answer = self.ask(16, 0, b"\x03\x01\0\0" + attribute(2, b"ipo\0"))[0]
+        return parse(answer[4:])
+
     def family(self):
         """Return the number of the module's family."""
-        answer = self.ask(16, 0, b"\x03\x01\0\0" + attribute(2, b"ipo\0"))[0]
-        return struct.unpack("=H", parse(answer[4:])[1])[0]
+        return struct.unpack("=H", self.family_attributes()[1])[0]
 
 
-def link(verb, name, words):
-    """Make or change a link."""
+# Requests, as Netlink's functions take them.
+
+
+def link_request(verb, name, words):
+    """Return the one that makes or changes a link."""
     index = socket.if_nametoindex(name) if verb == "set" else 0
     info = attribute(1, b"ipo\0") + attribute(
         2, attributes(words, LINK_ATTRS))
     payload = (struct.pack("=BxHiII", 0, 0, index, 0, 0)
                + (b"" if index else attribute(3, name.encode() + b"\0"))
                + attribute(18, info))
-    return Netlink(0).ask(16, 0 if index else 0x600, payload)[1]
+    return 16, 0 if index else 0x600, payload
+
+
+def peer_request(family, command, words):
+    """Return a command of the family 'ipo', whose number 'family' is."""
+    flags = 0
+    words = list(words)
+    while words and words[0] in FLAGS:
+        flags |= FLAGS[words.pop(0)]
+    return family, flags, (struct.pack("=BBH", COMMANDS[command], 1, 0)
+                           + attributes(words, PEER_ATTRS))
+
+
+def link(verb, name, words):
+    """Make or change a link."""
+    return Netlink(0).ask(*link_request(verb, name, words))[1]
 
 
 def request(command, words):
     """Send a command of the family 'ipo'."""
-    flags = 0
-    while words and words[0] in FLAGS:
-        flags |= FLAGS[words.pop(0)]
     netlink = Netlink(16)
-    return netlink.ask(netlink.family(), flags,
-                       struct.pack("=BBH", COMMANDS[command], 1, 0)
-                       + attributes(words, PEER_ATTRS))[1]
+    return netlink.ask(*peer_request(netlink.family(), command, words))[1]
 
 
 def hold(dev):

@@ -41,7 +41,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 netlink = runpy.run_path(os.path.join(HERE, "ipo-netlink.py"))
-attribute, attributes = netlink["attribute"], netlink["attributes"]
+attribute = netlink["attribute"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 TIMEOUT = 60
@@ -117,9 +117,7 @@ class Listener:
     def __init__(self):
         """Begin to listen."""
         self.netlink = netlink["Netlink"](16)
-        answer = self.netlink.ask(
-            16, 0, b"\x03\x01\0\0" + attribute(2, b"ipo\0"))[0]
-        groups = netlink["parse"](netlink["parse"](answer[4:])[7])
+        groups = netlink["parse"](self.netlink.family_attributes()[7])
         group = netlink["parse"](groups[1])[2]
         self.netlink.sock.setsockopt(270, 1, group)     # NETLINK_ADD_MEMBERSHIP
 
@@ -134,28 +132,16 @@ class Listener:
 
 def link(nth, verb, name, *words):
     """Make or change a link."""
-    index = socket.if_nametoindex(name) if verb == "set" else 0
-    info = attribute(1, b"ipo\0") + attribute(
-        2, attributes(words, netlink["LINK_ATTRS"]))
     return FailingNetlink(0).outcome(
-        nth, 16, 0 if index else 0x600,
-        struct.pack("=BxHiII", 0, 0, index, 0, 0)
-        + (b"" if index else attribute(3, name.encode() + b"\0"))
-        + attribute(18, info))
+        nth, *netlink["link_request"](verb, name, words))
 
 
 def peer(nth, command, *words):
     """Send a command of the family 'ipo', which changes something."""
-    flags = 0
-    words = list(words)
-    while words and words[0] in netlink["FLAGS"]:
-        flags |= netlink["FLAGS"][words.pop(0)]
     sock = FailingNetlink(16)
     listener = Listener()
     result = sock.outcome(
-        nth, sock.family(), flags,
-        struct.pack("=BBH", netlink["COMMANDS"][command], 1, 0)
-        + attributes(words, netlink["PEER_ATTRS"]))
+        nth, *netlink["peer_request"](sock.family(), command, words))
     if result[0] == "ok" and not listener.was_told():
         raise Wrong(f"allocation {nth}: done, and listeners do not know")
     return result
