@@ -40,6 +40,11 @@ $(ovs_built): $(ovs_prepared) $(ipo_lib_files)
 	+@$(ovs_make)
 	@mv $@.tmp $@
 
+# For what is compiled against its headers.  Those of DPDK want flags that Open
+# vSwitch's configuration has found.
+ovs_cppflags = -Iovs -Iovs/include -Iovs/lib \
+	$(shell sed -n 's/^OVS_CFLAGS = //p' ovs/Makefile)
+
 all-local: $(ovs_built)
 
 # Open vSwitch's two halves of "install" must not run side by side.
