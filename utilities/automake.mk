@@ -70,6 +70,7 @@ EXTRA_DIST += \
 	$(ovs_ipo_headers) \
 	utilities/ovs-ipo-actions.c \
 	utilities/ovs-ipo-cni.c \
+	utilities/ipoctl-completion.bash \
 	utilities/ovs-ipo-completion.bash \
 	utilities/ovs-ipo-db.c \
 	utilities/ovs-ipo-link.c \
@@ -130,8 +131,10 @@ completionsdir = $(datadir)/bash-completion/completions
 install-data-local: install-ovs-ipo-data
 install-ovs-ipo-data:
 	$(MKDIR_P) '$(DESTDIR)$(completionsdir)'
-	$(INSTALL_DATA) $(srcdir)/utilities/ovs-ipo-completion.bash \
-	    '$(DESTDIR)$(completionsdir)/ovs-ipo'
+	for program in ipoctl ovs-ipo; do \
+	  $(INSTALL_DATA) $(srcdir)/utilities/$$program-completion.bash \
+	      '$(DESTDIR)$(completionsdir)'/$$program || exit 1; \
+	done
 .PHONY: install-ovs-ipo-data
 
 systemdsystemunitdir = $(prefix)/lib/systemd/system
@@ -143,7 +146,7 @@ utilities/ovs-ipo-sync.service: utilities/ovs-ipo-sync.service.in Makefile
 
 uninstall-local: uninstall-ovs-ipo
 uninstall-ovs-ipo:
-	rm -f '$(DESTDIR)$(completionsdir)/ovs-ipo'
+	rm -f '$(DESTDIR)$(completionsdir)/ipoctl' '$(DESTDIR)$(completionsdir)/ovs-ipo'
 	rm -f '$(DESTDIR)$(sbindir)/ovs-ipo' \
 	    '$(DESTDIR)$(cni_pluginsdir)/ovs-ipo-cni'
 .PHONY: uninstall-ovs-ipo

@@ -60,11 +60,6 @@ parse_option(char ***wordsp, const struct probe_option *options, size_t n,
             return complain(EXIT_USAGE, "duplicate '%s'", o->name);
         }
         *seen |= 1u << i;
-        if (o->flag) {
-            *o->flag = true;
-            return value ? complain(EXIT_USAGE, "'%s' takes no value", o->name)
-                         : EXIT_OK;
-        }
         if (!value) {
             value = *++*wordsp;
         }

@@ -528,11 +528,10 @@ probe(char **words)
     struct probe_result result;
     struct probe_run run;
     const struct probe_option options[] = {
-        { "--local-ip", 0, 0, NULL, &run.local, NULL },
-        { "--count", 1, 1000, &count, NULL, NULL },
-        { "--interval", 1, 1000, &interval, NULL, NULL },
-        { "--timeout", 1, 10, &timeout, NULL, NULL },
-        { "--json", 0, 0, NULL, NULL, &json_wanted },
+        { "--local-ip", 0, 0, NULL, &run.local },
+        { "--count", 1, 1000, &count, NULL },
+        { "--interval", 1, 1000, &interval, NULL },
+        { "--timeout", 1, 10, &timeout, NULL },
     };
     int status;
 

@@ -110,9 +110,8 @@ void probe_name(uint32_t addr, char name[INET_ADDRSTRLEN]);
 struct probe_option {
     const char *name;
     unsigned long min, max;
-    unsigned long *value;       /* Null: an address, or a flag. */
-    uint32_t *addr;             /* Null: a number, or a flag. */
-    bool *flag;
+    unsigned long *value;       /* Null: an address. */
+    uint32_t *addr;             /* Null: a number. */
 };
 
 int probe_options(char **words, const struct probe_option *, size_t n,

@@ -291,9 +291,8 @@ reflect(char **words)
     unsigned long timeout = 0;
     struct reflector *r = &reflector;
     const struct probe_option options[] = {
-        { "--local-ip", 0, 0, NULL, &r->only, NULL },
-        { "--timeout", 1, 31536000, &timeout, NULL, NULL },
-        { "--json", 0, 0, NULL, NULL, &json_wanted },
+        { "--local-ip", 0, 0, NULL, &r->only },
+        { "--timeout", 1, 31536000, &timeout, NULL },
     };
     char name[INET_ADDRSTRLEN] = "";
     uint64_t now;

@@ -168,6 +168,34 @@ is_option(const char *word, const char *letter, const char *name)
     return !strcmp(word, letter) || !strcmp(word, name);
 }
 
+/* Notes that JSON is wanted, as 'word' says. */
+static int
+want_json(const char *word)
+{
+    if (json_wanted) {
+        return complain(EXIT_USAGE, "duplicate '%s'", word);
+    }
+    json_wanted = true;
+    return EXIT_OK;
+}
+
+/* Takes "--json" out of 'words', those of a command. */
+static int
+take_json(char **words)
+{
+    char **kept = words;
+
+    for (; *words; words++) {
+        if (!is_option(*words, "-j", "--json")) {
+            *kept++ = *words;
+        } else if (want_json(*words)) {
+            return EXIT_USAGE;
+        }
+    }
+    *kept = NULL;
+    return EXIT_OK;
+}
+
 /* Takes the options off the front of '*wordsp'.  Returns a negative number if
  * there is more to do, else the exit status. */
 static int
@@ -185,10 +213,9 @@ parse_options(char ***wordsp, const char **batch)
             puts("ipoctl (" PACKAGE_NAME ") " PACKAGE_VERSION);
             return EXIT_OK;
         } else if (is_option(*words, "-j", "--json")) {
-            if (json_wanted) {
-                return complain(EXIT_USAGE, "duplicate '%s'", *words);
+            if (want_json(*words)) {
+                return EXIT_USAGE;
             }
-            json_wanted = true;
         } else if (is_option(*words, "-b", "--batch")) {
             if (*batch) {
                 return complain(EXIT_USAGE, "duplicate '%s'", *words);
@@ -215,7 +242,8 @@ run(char **words)
         return status;
     }
     if (!batch) {
-        return run_command(words);
+        status = take_json(words);
+        return status ? status : run_command(words);
     }
     if (*words) {
         return complain(EXIT_USAGE, "with a batch, no command can be given: "
