@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 
 /* The interface between iproute2's program ip and a plug-in that knows a kind
  * of link.  iproute2 installs no header for it, so these are the facts that a

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 
 /* Teaches iproute2's program ip the link kind "ipo".  See ip-link-ipo(8). */
 
