@@ -99,6 +99,8 @@ split(char *line, char *words[MAX_WORDS + 1])
     return EXIT_OK;
 }
 
+/* Carries out the command in 'line', as read_line() stores it and its 'len',
+ * if there is one.  Changes 'line'. */
 static int
 run_line(char *line, size_t len)
 {

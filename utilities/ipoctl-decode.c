@@ -43,6 +43,7 @@ struct totals {
     unsigned long int ipo, dropped, others;
 };
 
+/* For qsort() and bsearch(): by address. */
 static int
 compare_nodes(const void *a_, const void *b_)
 {
@@ -52,6 +53,8 @@ compare_nodes(const void *a_, const void *b_)
     return a->addr < b->addr ? -1 : a->addr > b->addr;
 }
 
+/* Returns the node with 'addr', in host byte order, in the sorted 'list', or
+ * null. */
 static const struct node *
 find_node(const struct node_list *list, uint32_t addr)
 {
@@ -180,6 +183,8 @@ decode_addresses(uint8_t *ip, const struct node_list *list, struct decoded *d)
     d->inner_mask = 0xffffffffu;
 }
 
+/* Returns the word for the format of 'd', which was parsed without an
+ * error. */
 static const char *
 format_name(const struct decoded *d)
 {
@@ -247,6 +252,7 @@ address_text(uint32_t addr, uint32_t mask, char text[INET_ADDRSTRLEN])
     return text;
 }
 
+/* Prints 'd' as a line of text. */
 static void
 print_text(const struct decoded *d)
 {
@@ -278,6 +284,7 @@ print_text(const struct decoded *d)
     putchar('\n');
 }
 
+/* Prints 'd' as a line of JSON. */
 static void
 print_json(const struct decoded *d)
 {
@@ -313,6 +320,7 @@ print_json(const struct decoded *d)
     json_end();
 }
 
+/* Prints 'totals', as JSON if that is wanted. */
 static void
 print_totals(const struct totals *totals)
 {

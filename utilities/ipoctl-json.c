@@ -8,6 +8,7 @@
 /* Whether something precedes what comes next at this level. */
 static bool need_comma;
 
+/* Prints 's' in quotes, and escapes what JSON does not allow between them. */
 static void
 put_string(const char *s)
 {
@@ -25,6 +26,8 @@ put_string(const char *s)
     putchar('"');
 }
 
+/* Prints what comes before a value: a comma unless it is the first one, and
+ * 'name' unless that is null. */
 static void
 begin(const char *name)
 {

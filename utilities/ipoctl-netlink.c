@@ -275,6 +275,8 @@ take_groups(const struct nlattr *groups)
     }
 }
 
+/* Takes the kernel's answer about a family: notes its number, and that of its
+ * group of notifications. */
 static void
 take_family(const struct nlmsghdr *msg, void *aux)
 {
@@ -312,6 +314,7 @@ find_family(void)
            : complain(EXIT_FAILED, "module ipo is not loaded");
 }
 
+/* Opens 'sock', a socket of generic netlink. */
 static int
 open_socket(void)
 {

@@ -36,6 +36,7 @@ static const struct link {
     { 276, 0, 20 },             /* Linux "cooked", version 2. */
 };
 
+/* Returns the 16-bit number at 'p', which is in network byte order. */
 static uint16_t
 get16(const uint8_t *p)
 {
@@ -52,6 +53,7 @@ file32(const struct pcap *pcap, const uint8_t *p)
     return pcap->swapped ? __builtin_bswap32(x) : x;
 }
 
+/* Complains that the file is wrong, as 'what' says.  Returns EXIT_FAILED. */
 static int
 bad_file(const struct pcap *pcap, const char *what)
 {
@@ -70,6 +72,8 @@ cut_short(const struct pcap *pcap)
                     pcap->name, pcap->n);
 }
 
+/* Checks the first bytes of the file, at 'header', and sets 'pcap->swapped' if
+ * its byte order is not ours. */
 static int
 read_magic(struct pcap *pcap, const uint8_t *header)
 {
@@ -89,6 +93,8 @@ read_magic(struct pcap *pcap, const uint8_t *header)
             : bad_file(pcap, "not a capture in pcap format"));
 }
 
+/* Reads the header of the file, and stores in '*pcap' what it says of byte
+ * order and link layer. */
 static int
 read_file_header(struct pcap *pcap)
 {
@@ -196,6 +202,7 @@ pcap_read(struct pcap *pcap, struct pcap_packet *p)
     return EXIT_OK;
 }
 
+/* Returns whether 'type', an Ethertype, is that of a VLAN tag. */
 static bool
 is_vlan_tag(uint16_t type)
 {

@@ -31,6 +31,7 @@ struct peer_list {
 
 /* Changing peers. */
 
+/* Adds 'prefix' to 'msg', as attributes of these two types. */
 static void
 put_prefix(struct nlmsghdr *msg, const struct prefix *prefix,
            uint16_t addr_type, uint16_t plen_type)
@@ -65,6 +66,8 @@ queue_command(const struct arguments *a, uint8_t cmd, uint16_t flags,
     return EXIT_OK;
 }
 
+/* Carries out "peer add" or "peer replace": 'flags' tells them apart, and
+ * 'what' is what an error is said to be of. */
 static int
 new_peer(char **words, uint16_t flags, const char *what)
 {
@@ -115,6 +118,8 @@ peer_flush(char **words)
 
 /* Reading peers. */
 
+/* Stores in '*prefix' what the attributes say.  Returns false, and stores
+ * nothing, if one of them is missing. */
 static bool
 get_prefix(const struct nlattr *addr, const struct nlattr *plen,
            struct prefix *prefix)
@@ -129,6 +134,7 @@ get_prefix(const struct nlattr *addr, const struct nlattr *plen,
     return addr_ && plen_;
 }
 
+/* Reads the peer in 'msg' into '*peer'. */
 static void
 get_peer(const struct nlmsghdr *msg, struct peer *peer)
 {
@@ -157,6 +163,7 @@ get_peer(const struct nlmsghdr *msg, struct peer *peer)
     peer->proto = proto ? *proto : 0;
 }
 
+/* These return text that is good until the next call of either. */
 static const char *
 format_addr(struct in_addr addr)
 {
@@ -212,6 +219,7 @@ print_json(const struct peer *peer)
     }
 }
 
+/* Adds the peer in 'msg', if it has one, to 'list_', a struct peer_list. */
 static void
 add_peer(const struct nlmsghdr *msg, void *list_)
 {
@@ -227,6 +235,7 @@ add_peer(const struct nlmsghdr *msg, void *list_)
     get_peer(msg, &list->peers[list->n++]);
 }
 
+/* For qsort(): by device, then by node. */
 static int
 compare_peers(const void *a_, const void *b_)
 {
@@ -289,6 +298,8 @@ read_peers(const struct arguments *a, struct peer_list *list)
     return EXIT_OK;
 }
 
+/* Prints the peers in 'list', or only those with the node in 'a' if there is
+ * one, as JSON if that is wanted. */
 static void
 print_peers(const struct peer_list *list, const struct arguments *a)
 {

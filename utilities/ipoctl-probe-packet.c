@@ -58,6 +58,7 @@ const struct probe_kind_info probe_kinds[PROBE_N_KINDS] = {
                          PROBE_BARE_EXTENDED, IPO_FULL, true },
 };
 
+/* These write and read 16 bits at 'p', in network byte order. */
 static void
 put16(uint8_t *p, unsigned int x)
 {

@@ -27,6 +27,8 @@ struct finding {
 static struct finding findings[32];
 static size_t n_findings;
 
+/* Adds a finding with the word 'code'.  It makes the network one that is not
+ * fit for IPO if 'unfit'.  If there are too many, it gets lost. */
 static void __attribute__((format(printf, 3, 4)))
 find(const char *code, bool unfit, const char *format, ...)
 {
@@ -44,6 +46,7 @@ find(const char *code, bool unfit, const char *format, ...)
     va_end(args);
 }
 
+/* Returns whether any finding makes the network one that is not fit. */
 static bool
 is_unfit(void)
 {
@@ -122,6 +125,7 @@ place(const struct probe_run *run, const struct probe_result *r,
 
 /* ICMP errors. */
 
+/* Returns in words what the error says. */
 static const char *
 error_text(const struct probe_error *e)
 {
@@ -318,6 +322,7 @@ total(const struct probe_result *r, enum probe_kind kind)
     return sum;
 }
 
+/* Returns how many percent of 'c' were lost, or 0 if none was sent. */
 static unsigned int
 percent_lost(struct probe_count c)
 {
@@ -353,6 +358,8 @@ is_slower(const struct probe_result *r, enum probe_kind kind)
     return slower;
 }
 
+/* Kinds that pass, but of which clearly more is lost than of plain packets;
+ * and plain packets, if a tenth of them or more is lost. */
 static void
 find_loss_rates(const struct probe_result *r)
 {
@@ -391,6 +398,7 @@ find_loss_rates(const struct probe_result *r)
     }
 }
 
+/* Kinds with an option that take much longer than plain packets. */
 static void
 find_slow(const struct probe_result *r)
 {
@@ -409,6 +417,8 @@ find_slow(const struct probe_result *r)
 
 /* MTU. */
 
+/* The path's MTU, if it is known and smaller than this host's, and who says
+ * so. */
 static void
 find_path_mtu(const struct probe_run *run, const struct probe_result *r)
 {
@@ -440,6 +450,8 @@ find_path_mtu(const struct probe_run *run, const struct probe_result *r)
     }
 }
 
+/* Kinds with an option of which large packets are lost that pass as plain
+ * ones. */
 static void
 find_smaller_mtus(const struct probe_result *r)
 {
@@ -470,6 +482,8 @@ container_mtu(const struct probe_result *r, enum probe_kind kind)
 
 /* The conclusion. */
 
+/* What to do when the network is not fit.  'bad' are the kinds that do not
+ * pass, as bits. */
 static void
 find_advice(unsigned int bad)
 {
@@ -500,6 +514,7 @@ find_advice(unsigned int bad)
     }
 }
 
+/* Forgets earlier findings, and finds all that there is to say. */
 static void
 find_all(const struct probe_run *run, const struct probe_result *r)
 {
@@ -524,6 +539,8 @@ find_all(const struct probe_run *run, const struct probe_result *r)
 
 /* Text. */
 
+/* These print a cell of the table each: the median time, and how much was
+ * lost.  A '-' stands for what is not known. */
 static void
 print_cell(struct probe_count c)
 {
@@ -544,6 +561,7 @@ print_percent(struct probe_count c)
     }
 }
 
+/* Prints a table with a line for each kind. */
 static void
 print_table(const struct probe_result *r)
 {
@@ -574,6 +592,7 @@ print_table(const struct probe_result *r)
     }
 }
 
+/* Prints a line for each ICMP error. */
 static void
 print_errors(const struct probe_run *run)
 {
@@ -591,6 +610,8 @@ print_errors(const struct probe_run *run)
     }
 }
 
+/* Prints a line with the MTUs that containers can have, as far as they are
+ * known. */
 static void
 print_containers(const struct probe_result *r)
 {
@@ -613,6 +634,7 @@ print_containers(const struct probe_result *r)
     }
 }
 
+/* Prints all of it as text, with the findings that there are by now. */
 static void
 print_text(const struct probe_run *run, const struct probe_result *r)
 {
@@ -638,6 +660,7 @@ print_text(const struct probe_run *run, const struct probe_result *r)
 
 /* JSON. */
 
+/* Prints how packets of 'size' bytes fared, as an object in an array. */
 static void
 json_count(const struct probe_count *c, unsigned int size)
 {
@@ -651,6 +674,7 @@ json_count(const struct probe_count *c, unsigned int size)
     json_close('}');
 }
 
+/* Prints what is known of 'kind', as an object in an array. */
 static void
 json_kind(const struct probe_run *run, const struct probe_result *r,
           enum probe_kind kind)
@@ -685,6 +709,8 @@ json_kind(const struct probe_run *run, const struct probe_result *r,
     json_close('}');
 }
 
+/* Prints the ICMP errors, as a member of an object.  So does the next one with
+ * the findings. */
 static void
 json_errors(const struct probe_run *run)
 {
@@ -730,6 +756,8 @@ json_findings(void)
     json_close(']');
 }
 
+/* Prints all of it as a line of JSON, with the findings that there are by now.
+ * 'r' is null if nothing was answered. */
 static void
 print_json(const struct probe_run *run, const struct probe_result *r,
            const char *verdict)

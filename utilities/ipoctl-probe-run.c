@@ -19,6 +19,8 @@
 static uint8_t room[PROBE_ROOM];
 static uint8_t received[PROBE_MAX_SIZE + 1];
 
+/* Returns whether 'addr', in host byte order, is an address of this host.  If
+ * its addresses cannot be read, none is. */
 static bool
 is_ours(uint32_t addr)
 {
@@ -357,6 +359,7 @@ run_ping(struct probe_run *run)
            sizeof sin);
 }
 
+/* For qsort(): the smallest first. */
 static int
 compare_u64(const void *a_, const void *b_)
 {

@@ -43,6 +43,8 @@ static struct sock_filter nothing_filter[] = {
     BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
+/* Gives the socket 'fd' the filter 'code' of 'len' instructions.  Returns 0,
+ * or a negative number after setting 'errno'. */
 static int
 attach(int fd, struct sock_filter *code, unsigned short len)
 {
@@ -52,12 +54,16 @@ attach(int fd, struct sock_filter *code, unsigned short len)
                       sizeof program);
 }
 
+/* Complains that something cannot be done, 'what', for the reason in 'errno'.
+ * Returns EXIT_FAILED. */
 static int
 fail(const char *what)
 {
     return complain(EXIT_FAILED, "cannot %s: %s", what, strerror(errno));
 }
 
+/* Opens a socket that gets those packets that 'probe_filter' lets pass, from
+ * the IP header on. */
 static int
 open_receiver(int *fd)
 {

@@ -54,6 +54,7 @@ device_mtu(const struct probe_run *run)
     return mtu < PROBE_MIN_SIZE || mtu > PROBE_MAX_SIZE ? PROBE_MAX_SIZE : mtu;
 }
 
+/* Returns whether any packet was answered so far. */
 static bool
 any_answered(const struct probe_run *run)
 {
@@ -294,6 +295,8 @@ is_reliable(const struct probe_result *r, enum probe_kind kind)
     return c->answered * 5 >= c->sent * 4;
 }
 
+/* Finds the device's MTU, and those of plain packets and of the other kinds
+ * that are reliable, as far as they pass. */
 static int
 find_mtus(struct probe_run *run, struct probe_result *r)
 {
@@ -386,8 +389,8 @@ read_sweep(const struct probe_run *run, struct probe_result *r,
     }
 }
 
-/* Returns whether it is known of a packet like 's', sent from 'first' on, how
- * far it got. */
+/* Returns whether it is known of a packet of 'kind' with this 'ttl', sent from
+ * 'first' on, how far it got. */
 static bool
 is_known(const struct probe_run *run, unsigned int first, int kind,
          unsigned int ttl)
@@ -472,6 +475,8 @@ large_size(const struct probe_result *r)
     return size < PROBE_MAX_SIZE ? size : 0;
 }
 
+/* Returns how many hops away the remote is, by the TTL of what arrived there,
+ * or 0 if that is not known or more than PROBE_MAX_HOPS. */
 static unsigned int
 count_hops(const struct probe_run *run)
 {

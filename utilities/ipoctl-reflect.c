@@ -57,6 +57,7 @@ read_addrs(struct reflector *r, uint64_t now)
     }
 }
 
+/* Returns whether 'addr' was this host's when read_addrs() last read them. */
 static bool
 is_ours(const struct reflector *r, uint32_t addr)
 {
@@ -237,6 +238,7 @@ reflect_until(struct reflector *r, int signals, uint64_t end)
     return EXIT_OK;
 }
 
+/* Prints how many packets there were, by what became of them. */
 static void
 report_end(const struct reflector *r)
 {

@@ -51,6 +51,8 @@ drop_text(const char *name)
     return NULL;
 }
 
+/* Adds to 'list' what 'nested' says of a counter of the device 'ifindex',
+ * called 'dev'.  Does nothing if that has no name or no value. */
 static void
 add_counter(struct counter_list *list, uint32_t ifindex, const char *dev,
             const struct nlattr *nested)
@@ -79,6 +81,8 @@ add_counter(struct counter_list *list, uint32_t ifindex, const char *dev,
     snprintf(c->name, sizeof c->name, "%s", name);
 }
 
+/* Adds the counters of a device in 'msg', if it has any, to 'list', a struct
+ * counter_list. */
 static void
 add_counters(const struct nlmsghdr *msg, void *list)
 {
@@ -123,6 +127,7 @@ print_text(const struct counter *c, size_t n, bool received)
     }
 }
 
+/* Prints them as a member of an object, with all drops, zero or not. */
 static void
 print_json(const struct counter *c, size_t n, bool received)
 {
@@ -139,6 +144,8 @@ print_json(const struct counter *c, size_t n, bool received)
     json_close('}');
 }
 
+/* Prints the counters in 'list', where those of a device are next to each
+ * other, as JSON if that is wanted. */
 static void
 print_counters(const struct counter_list *list)
 {

@@ -21,6 +21,7 @@ proto_name(uint8_t proto)
     return proto < IPO_N_PROTO_MODES ? proto_names[proto] : "unknown";
 }
 
+/* Stores 'word', the value of "dev", in '*a'.  It is not copied. */
 static int
 parse_dev(const char *word, struct arguments *a)
 {
@@ -46,6 +47,7 @@ parse_node_addr(const char *word, const char *name, struct in_addr *node)
     return EXIT_OK;
 }
 
+/* Parses 'word', the value of "node", into '*a'. */
 static int
 parse_node(const char *word, struct arguments *a)
 {
@@ -94,6 +96,7 @@ parse_prefix(const char *word, const char *name, struct prefix *prefix)
     return EXIT_OK;
 }
 
+/* These parse 'word', the value of "local" or "remote", into '*a'. */
 static int
 parse_local(const char *word, struct arguments *a)
 {
@@ -106,6 +109,7 @@ parse_remote(const char *word, struct arguments *a)
     return parse_prefix(word, "remote", &a->remote);
 }
 
+/* Parses 'word', the value of "proto", into '*a'. */
 static int
 parse_proto(const char *word, struct arguments *a)
 {
@@ -131,6 +135,7 @@ static const struct word {
     { "proto", WORD_PROTO, "shift or native", parse_proto },
 };
 
+/* Returns the word 'name', or null if there is none such. */
 static const struct word *
 find_word(const char *name)
 {

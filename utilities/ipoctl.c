@@ -43,6 +43,8 @@ static const char usage[] =
 bool json_wanted;
 struct batch_position position;
 
+/* Prints an error, behind what was printed so far, and returns 'status'.  In a
+ * batch, it is one of 'line'. */
 static int
 vcomplain(unsigned int line, int status, const char *format, va_list args)
 {
@@ -101,6 +103,7 @@ grow(void *array, size_t *allocated, size_t size)
     return array;
 }
 
+/* "help" */
 static int
 help(char **words)
 {
@@ -162,6 +165,7 @@ run_command(char **words)
                     known ? " " : "", known ? words[1] : "");
 }
 
+/* Returns whether 'word' is the option 'letter', or 'name'. */
 static bool
 is_option(const char *word, const char *letter, const char *name)
 {
@@ -232,6 +236,8 @@ parse_options(char ***wordsp, const char **batch)
     return -1;
 }
 
+/* Carries out what the command line 'words', which ends in a null pointer,
+ * asks for.  Returns the exit status. */
 static int
 run(char **words)
 {
@@ -252,6 +258,7 @@ run(char **words)
     return run_batch(batch);
 }
 
+/* Fails, too, if something could not be written. */
 int
 main(int argc, char **argv)
 {

@@ -23,6 +23,7 @@ static const char *const proto_names[IPO_N_PROTO_MODES] = {
     [IPO_PROTO_MODE_NATIVE] = "native",
 };
 
+/* Prints to 'file' what can be said behind "type ipo". */
 static void
 print_usage(FILE *file)
 {
@@ -73,12 +74,16 @@ find_name(const char *word, const char *const names[], int n)
     return -1;
 }
 
+/* Adds to 'msg' an attribute of this 'type', with 'len' bytes of 'data'.
+ * Returns 0, or what makes ip fail if there is no room for it. */
 static int
 put(struct nlmsghdr *msg, int type, const void *data, int len)
 {
     return addattr_l(msg, LINK_UTIL_MSG_MAX, type, data, len) ? -1 : 0;
 }
 
+/* These add the attribute for 'word', the value of an option, to 'msg'.  They
+ * return 0, or what makes ip fail after printing an error. */
 static int
 parse_local(const char *word, struct nlmsghdr *msg)
 {
@@ -156,6 +161,7 @@ static const struct option {
     { "external", IFLA_IPO_EXTERNAL, NULL, parse_external },
 };
 
+/* Returns the option 'word', or null if there is none such. */
 static const struct option *
 find_option(const char *word)
 {
@@ -167,6 +173,7 @@ find_option(const char *word)
     return NULL;
 }
 
+/* For ip, as link-util.h says: parses the words behind "type ipo". */
 static int
 ipo_parse_opt(struct link_util *lu, int argc, char **argv,
               struct nlmsghdr *msg)
@@ -232,6 +239,7 @@ print_name(FILE *file, struct rtattr *tb[], int type, const char *name,
     }
 }
 
+/* For ip, as link-util.h says: prints the options of a device. */
 static void
 ipo_print_opt(struct link_util *lu, FILE *file, struct rtattr *tb[])
 {
@@ -297,6 +305,7 @@ print_drop(FILE *file, struct rtattr *nested, bool received,
     }
 }
 
+/* For ip, as link-util.h says: prints counters of drops. */
 static void
 ipo_print_xstats(struct link_util *lu, FILE *file, struct rtattr *xstats)
 {
@@ -325,6 +334,7 @@ ipo_print_xstats(struct link_util *lu, FILE *file, struct rtattr *xstats)
     }
 }
 
+/* "ip link help ipo" */
 static void
 ipo_print_help(struct link_util *lu, int argc, char **argv, FILE *file)
 {

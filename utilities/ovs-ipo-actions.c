@@ -59,6 +59,7 @@ sync_rules(struct db *db)
     return error;
 }
 
+/* Returns whether the bridge is of the userspace datapath. */
 static bool
 is_userspace(const struct overlay *overlay)
 {
@@ -67,6 +68,7 @@ is_userspace(const struct overlay *overlay)
 
 /* Nodes. */
 
+/* Checks that 'prefix' is as long as it must be. */
 static char *
 check_prefix(const struct prefix *prefix)
 {
@@ -112,6 +114,7 @@ check_remote(const struct overlay *overlay, const struct remote *r)
     return NULL;
 }
 
+/* Returns whether 'overlay' has the node 'r', with this very prefix. */
 static bool
 is_known(const struct overlay *overlay, const struct remote *r)
 {
@@ -121,7 +124,8 @@ is_known(const struct overlay *overlay, const struct remote *r)
         && o->prefix.len == r->prefix.len;
 }
 
-/* The options of the two tunnel ports. */
+/* These make 'options' those of one of the two tunnel ports, for the caller to
+ * destroy. */
 static void
 plain_options(const struct overlay *overlay, struct smap *options)
 {
@@ -550,6 +554,7 @@ overlay_set_policy(struct db *db, const struct policy *policy, bool remove)
 
 /* Containers. */
 
+/* Sets 'key' of 'ids' to 'value', which it frees. */
 static void
 put_id(struct smap *ids, const char *key, char *value)
 {
@@ -618,6 +623,8 @@ has_port(const struct db *db, const struct container *c, const char *type)
     return same;
 }
 
+/* Makes the port of 'c', or changes the one that it has, to 'type', in a
+ * change of its own, unless that would change nothing. */
 static char *
 set_port(struct db *db, const struct ovsrec_bridge *br,
          const struct container *c, const char *type)
@@ -630,6 +637,7 @@ set_port(struct db *db, const struct ovsrec_bridge *br,
     return db_commit(db);
 }
 
+/* Removes the port of 'c', if it is there, in a change of its own. */
 static char *
 del_port(struct db *db, const struct ovsrec_bridge *br,
          const struct container *c)
@@ -646,6 +654,8 @@ struct remains {
     struct container *same_ip, *same_ifname;
 };
 
+/* Returns whether the same container has the address and the interface: it is
+ * to be attached again. */
 static bool
 is_again(const struct remains *r)
 {
@@ -833,6 +843,8 @@ choose_mtu(const struct overlay *overlay, struct container *c)
     return error;
 }
 
+/* Attaches 'c', which gets an MTU if it has 0, and keeps its owner of before
+ * if it has none.  After this, 'c' is of no use. */
 static char *
 attach(struct db *db, const struct overlay *overlay, struct container *c)
 {

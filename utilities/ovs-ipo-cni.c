@@ -74,6 +74,7 @@ fail(const struct call *call, int code, const char *msg)
     exit(EXIT_FAILURE);
 }
 
+/* Likewise, with a formatted message. */
 static void OVS_NO_RETURN OVS_PRINTF_FORMAT(3, 4)
 failf(const struct call *call, int code, const char *format, ...)
 {
@@ -85,6 +86,8 @@ failf(const struct call *call, int code, const char *format, ...)
 
 /* What comes in. */
 
+/* Returns the member 'name' of 'o', which may be null or no object, if there
+ * is one of this 'type', else null. */
 static const struct json *
 get(const struct json *o, const char *name, enum json_type type)
 {
@@ -121,6 +124,8 @@ get_number(const struct call *call, const char *name, uint32_t max)
     return json_integer(x);
 }
 
+/* Returns the environment variable 'name', or ends the program with an error
+ * if it is empty or not set. */
 static const char *
 need_env(const struct call *call, const char *name)
 {
@@ -132,6 +137,8 @@ need_env(const struct call *call, const char *name)
     return value;
 }
 
+/* Reads the configuration from standard input into 'call->input', for the
+ * caller to free, or ends the program with an error. */
 static void
 read_input(struct call *call)
 {
@@ -148,6 +155,7 @@ read_input(struct call *call)
     call->input = ds_steal_cstr(&input);
 }
 
+/* Returns whether results of this version are known here. */
 static bool
 is_known_version(const char *version)
 {
@@ -159,6 +167,8 @@ is_known_version(const char *version)
     return false;
 }
 
+/* Parses 'call->input', or ends the program with an error.  The strings that
+ * it stores are parts of 'call->config', which the caller destroys. */
 static void
 parse_config(struct call *call)
 {
@@ -190,6 +200,8 @@ parse_config(struct call *call)
     call->mtu = get_number(call, "mtu", 65535);
 }
 
+/* Reads the environment, after the configuration, or ends the program with an
+ * error.  'call->owner' is for the caller to free. */
 static void
 parse_environment(struct call *call)
 {
@@ -276,6 +288,7 @@ need_ipam(const struct call *call, const char *command)
     return result;
 }
 
+/* Has the plugin take the address back, and does not mind if that fails. */
 static void
 release_address(const struct call *call)
 {
@@ -307,6 +320,8 @@ get_address(const struct json *result, uint32_t *ip)
 
 /* Commands. */
 
+/* These return parts of a result, for the caller to destroy.  Of an interface,
+ * 'mac' and 'sandbox' may be null. */
 static struct json *
 describe_interface(const char *name, const char *mac, const char *sandbox)
 {
@@ -347,6 +362,8 @@ describe_route(void)
     return o;
 }
 
+/* Prints what "ADD" has to say of the address 'ip'.  'ipam' is what the plugin
+ * said. */
 static void
 print_result(const struct call *call, uint32_t ip, const struct json *ipam)
 {
@@ -416,6 +433,7 @@ check_new(const struct call *call, const struct db *db)
     return error;
 }
 
+/* "ADD".  Like those below, it ends the program with an error if it fails. */
 static void
 run_add(const struct call *call)
 {
@@ -453,6 +471,7 @@ run_add(const struct call *call)
     json_destroy(ipam);
 }
 
+/* "DEL", which need not find anything. */
 static void
 run_del(const struct call *call)
 {
@@ -505,6 +524,7 @@ check_container(const struct call *call, const struct overlay *overlay)
             : NULL);
 }
 
+/* "CHECK" */
 static void
 run_check(const struct call *call)
 {
@@ -531,6 +551,7 @@ run_check(const struct call *call)
     }
 }
 
+/* "VERSION", with the configuration 'input'. */
 static void
 run_version(const char *input)
 {

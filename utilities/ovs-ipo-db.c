@@ -37,6 +37,7 @@ block_signals(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/* Has 'idl' read the tables and columns that are of use here. */
 static void
 monitor(struct ovsdb_idl *idl)
 {
@@ -81,6 +82,7 @@ db_run(struct db *db)
     return ovsdb_idl_is_alive(db->idl) && time_msec() < limit_get();
 }
 
+/* Returns whether 'db' is connected, and has the lock if 'lock'. */
 static bool
 db_ready(const struct db *db, bool lock)
 {
@@ -219,6 +221,8 @@ print_quoted(const char *s)
     ds_destroy(&json);
 }
 
+/* Prints what ovs-vsctl is told to set 'column' to 'map', in the order of the
+ * keys. */
 static void
 print_map(const char *column, const struct smap *map)
 {
@@ -242,6 +246,9 @@ db_begin(struct db *db)
     }
 }
 
+/* Within a change, takes 'without' off the list of bridges and adds 'with',
+ * either of which may be null.  The change fails if somebody else changes the
+ * list meanwhile. */
 static void
 set_bridges(const struct ovsrec_open_vswitch *ovs,
             const struct ovsrec_bridge *without,
@@ -264,6 +271,7 @@ set_bridges(const struct ovsrec_open_vswitch *ovs,
     free(bridges);
 }
 
+/* Likewise, for the ports of 'br'. */
 static void
 set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
           const struct ovsrec_port *with)
@@ -284,6 +292,8 @@ set_ports(const struct ovsrec_bridge *br, const struct ovsrec_port *without,
     free(ports);
 }
 
+/* Does what db_add_port() says, and prints nothing.  'external_ids' may be
+ * null, too. */
 static void
 insert_port(struct db *db, const struct ovsrec_bridge *br, const char *name,
             const char *type, uint16_t ofport, const struct smap *options,
@@ -404,6 +414,7 @@ db_del_port(struct db *db, const struct ovsrec_bridge *br, const char *name)
     }
 }
 
+/* Within a change, has 'iface' ask for the number 'ofport', unless it does. */
 static void
 set_ofport(struct db *db, const struct ovsrec_interface *iface,
            uint16_t ofport)

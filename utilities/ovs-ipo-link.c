@@ -31,6 +31,7 @@
 
 /* Namespaces. */
 
+/* Returns whether 'word' can be a PID: it has digits only. */
 static bool
 is_pid(const char *word)
 {
@@ -427,6 +428,9 @@ isolate(const struct container *c, bool dry_run)
     return error;
 }
 
+/* Does what is left for the devices of 'c': keeps its packets from this node's
+ * own stack, sets this node's end up and, if 'userspace', turns offloads
+ * off. */
 static char *
 finish(const struct container *c, bool userspace, bool dry_run)
 {

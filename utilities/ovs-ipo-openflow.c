@@ -42,6 +42,8 @@ openflow_connect(const char *bridge, struct vconn **vconn)
     return s;
 }
 
+/* Waits for 'what', or until the time is up.  Returns ETIMEDOUT if it was up
+ * before, else 0. */
 static int
 wait_for(struct vconn *vconn, enum vconn_wait_type what)
 {
@@ -72,6 +74,8 @@ send_msg(struct vconn *vconn, struct ofpbuf *msg, ovs_be32 *xid)
     return late ? late : error;
 }
 
+/* Receives a message, for the caller to free.  Returns 0 or an error for
+ * ovs_retval_to_string(). */
 static int
 recv_msg(struct vconn *vconn, struct ofpbuf **msg)
 {
@@ -176,6 +180,8 @@ recv_until(struct vconn *vconn, ovs_be32 xid)
     return first;
 }
 
+/* Sends what begins or commits a bundle, as 'type' says, and stores its
+ * number. */
 static int
 send_control(struct vconn *vconn, uint16_t type, ovs_be32 *xid)
 {

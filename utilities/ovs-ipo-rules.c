@@ -46,6 +46,7 @@ enum rules_action { RULES_CHECK, RULES_PRINT, RULES_SEND };
 /* What the rules shall be, in words for parse_ofp_str(), with the names of
  * ports. */
 
+/* Adds a formatted rule to 'rules'. */
 static void OVS_PRINTF_FORMAT(2, 3)
 put_rule(struct sset *rules, const char *format, ...)
 {
@@ -58,6 +59,7 @@ put_rule(struct sset *rules, const char *format, ...)
     sset_add_and_free(rules, rule);
 }
 
+/* What concerns a container that has a port. */
 static void
 put_container(struct sset *rules, const struct container *c)
 {
@@ -99,6 +101,7 @@ put_remote_plain(struct sset *rules, const struct remote *r)
              prefix, ip);
 }
 
+/* What concerns those with one. */
 static void
 put_remote_tenants(struct sset *rules, const struct remote *r)
 {
@@ -161,6 +164,8 @@ put_tunnels(struct sset *rules, const struct overlay *overlay)
     }
 }
 
+/* Puts all rules for 'overlay' into 'rules', but none of containers about
+ * which there can be none. */
 static void
 put_all(struct sset *rules, const struct overlay *overlay,
         enum rules_action action)
@@ -191,6 +196,7 @@ put_port(struct ofputil_port_map *ports, const struct ovsrec_interface *iface,
     ofputil_port_map_put(ports, u16_to_ofp(n), iface->name);
 }
 
+/* Puts the names and numbers of all ports of 'overlay' into 'ports'. */
 static void
 put_ports(const struct overlay *overlay, struct ofputil_port_map *ports)
 {
@@ -280,6 +286,7 @@ struct stats_aux {
     struct shash *flows;
 };
 
+/* Puts 'fs', a rule of the switch, where 'aux_', a struct stats_aux, says. */
 static void
 put_stats(const struct ofputil_flow_stats *fs, void *aux_)
 {
@@ -337,6 +344,8 @@ compare_flows(const struct shash *have, const struct shash *want,
     svec_sort(del);
 }
 
+/* Appends to 'requests' a message for each of 'rules', for the caller to free
+ * even if this fails.  'command' is OFPFC_*. */
 static char *
 put_requests(const struct svec *rules, int command,
              const struct ofputil_port_map *ports,
@@ -390,6 +399,7 @@ send_changes(struct vconn *vconn, const struct svec *add,
     return s;
 }
 
+/* Prints what ovs-ofctl would be told. */
 static void
 print_changes(const char *bridge, const struct svec *add,
               const struct svec *del)

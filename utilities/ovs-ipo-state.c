@@ -40,6 +40,7 @@ get_id(const struct ovsrec_interface *iface, const char *key)
     return smap_get_def(&iface->external_ids, key, "");
 }
 
+/* Adds the nodes that 'options' of a tunnel port name to 'overlay'. */
 static char *
 load_remotes(const struct smap *options, struct overlay *overlay)
 {
@@ -74,6 +75,8 @@ load_remotes(const struct smap *options, struct overlay *overlay)
     return error;
 }
 
+/* Reads the tunnel port 'iface', which has all that 'overlay' says of
+ * nodes. */
 static char *
 load_plain(const struct ovsrec_interface *iface, struct overlay *overlay)
 {
@@ -110,6 +113,7 @@ check_record(const struct container *c)
             : NULL);
 }
 
+/* Reads a container's 'iface' into '*c', whose strings stay the database's. */
 static char *
 load_container(const struct ovsrec_interface *iface, struct container *c)
 {
@@ -149,6 +153,8 @@ check_role(const struct ovsrec_port *port, const char *role)
             : NULL);
 }
 
+/* Reads 'port' into 'overlay', if it has a role there.  '*allocated' is how
+ * many containers there is room for. */
 static char *
 load_port(const struct ovsrec_port *port, struct overlay *overlay,
           size_t *allocated)
@@ -180,6 +186,7 @@ load_port(const struct ovsrec_port *port, struct overlay *overlay,
     return NULL;
 }
 
+/* For qsort(): by tenant, then by address. */
 static int
 compare_containers(const void *a_, const void *b_)
 {
@@ -190,6 +197,7 @@ compare_containers(const void *a_, const void *b_)
             : a->ip < b->ip ? -1 : a->ip > b->ip);
 }
 
+/* Reads the ports of the bridge into 'overlay', and sorts the containers. */
 static char *
 load_ports(struct overlay *overlay)
 {
@@ -245,6 +253,7 @@ policy_key(const struct policy *p)
                      format_prefix(&p->src, src), format_prefix(&p->dst, dst));
 }
 
+/* Reads the policies into 'overlay', in the order of their keys. */
 static char *
 load_policies(struct overlay *overlay)
 {

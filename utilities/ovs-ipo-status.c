@@ -13,6 +13,7 @@
 #include "util.h"
 #include "vswitch-idl.h"
 
+/* These add a member 'name' to 'object'. */
 static void
 put_ip(struct json *object, const char *name, uint32_t addr)
 {
@@ -35,12 +36,14 @@ put_number(struct json *object, const char *name, int64_t number)
     json_object_put(object, name, json_integer_create(number));
 }
 
+/* Returns whether ovs-vswitchd has made a port of 'iface'. */
 static bool
 has_port(const struct ovsrec_interface *iface)
 {
     return iface->n_ofport && iface->ofport[0] > 0;
 }
 
+/* Returns "ok", or what is wrong with 'c'. */
 static const char *
 container_state(const struct container *c)
 {
@@ -51,6 +54,8 @@ container_state(const struct container *c)
             : "ok");
 }
 
+/* These return the object that stands for what they are given, for the caller
+ * to destroy. */
 static struct json *
 describe_container(const struct container *c)
 {
@@ -120,6 +125,8 @@ rules_state(const struct overlay *overlay)
             : xstrdup("ok"));
 }
 
+/* Returns the object that is printed for 'overlay', which must be complete,
+ * for the caller to destroy. */
 static struct json *
 describe(const struct overlay *overlay)
 {
@@ -156,6 +163,7 @@ describe(const struct overlay *overlay)
     return o;
 }
 
+/* Prints 'overlay', which must be complete, as text. */
 static void
 print_text(const struct overlay *overlay)
 {

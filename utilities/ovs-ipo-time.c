@@ -22,6 +22,8 @@
 static long long int timeout;   /* In milliseconds. */
 static long long int limit;
 
+/* Has waiting end in 'left' milliseconds, and the program GRACE seconds after
+ * that if it still waits. */
 static void
 set_limit(long long int left)
 {

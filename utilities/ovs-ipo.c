@@ -104,8 +104,10 @@ fail_if(char *error)
     }
 }
 
-/* Commands. */
+/* Commands.  They get 'n' arguments, 'args', as many as 'commands' says, and
+ * return null, or an error for the caller to free. */
 
+/* "init" */
 static char *
 run_init(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
          const struct options *o)
@@ -118,6 +120,7 @@ run_init(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
     return overlay_init(db, &o->init);
 }
 
+/* "deinit" */
 static char *
 run_deinit(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
            const struct options *o OVS_UNUSED)
@@ -125,6 +128,7 @@ run_deinit(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
     return overlay_deinit(db);
 }
 
+/* "node add" */
 static char *
 run_node_add(struct db *db, char *args[], int n,
              const struct options *o OVS_UNUSED)
@@ -145,6 +149,7 @@ run_node_add(struct db *db, char *args[], int n,
     return error;
 }
 
+/* "node del" */
 static char *
 run_node_del(struct db *db, char *args[], int n,
              const struct options *o OVS_UNUSED)
@@ -162,6 +167,7 @@ run_node_del(struct db *db, char *args[], int n,
     return error;
 }
 
+/* "attach" */
 static char *
 run_attach(struct db *db, char *args[], int n OVS_UNUSED,
            const struct options *o)
@@ -220,6 +226,7 @@ find_container(const struct overlay *overlay, char *word,
             : NULL);
 }
 
+/* "detach", which need not find anything. */
 static char *
 run_detach(struct db *db, char *args[], int n OVS_UNUSED,
            const struct options *o)
@@ -243,6 +250,7 @@ run_detach(struct db *db, char *args[], int n OVS_UNUSED,
     return error;
 }
 
+/* Carries out "allow" if 'allow', else "deny". */
 static char *
 set_policy(struct db *db, char *args[], bool allow, const struct options *o)
 {
@@ -255,6 +263,7 @@ set_policy(struct db *db, char *args[], bool allow, const struct options *o)
     return error ? error : overlay_set_policy(db, &p, o->delete);
 }
 
+/* "allow" */
 static char *
 run_allow(struct db *db, char *args[], int n OVS_UNUSED,
           const struct options *o)
@@ -262,6 +271,7 @@ run_allow(struct db *db, char *args[], int n OVS_UNUSED,
     return set_policy(db, args, true, o);
 }
 
+/* "deny" */
 static char *
 run_deny(struct db *db, char *args[], int n OVS_UNUSED,
          const struct options *o)
@@ -284,6 +294,7 @@ check_tunnels(struct db *db)
     return error;
 }
 
+/* "sync" */
 static char *
 run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
          const struct options *o OVS_UNUSED)
@@ -297,6 +308,7 @@ run_sync(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
     return error ? error : check_tunnels(db);
 }
 
+/* "status" */
 static char *
 run_status(struct db *db, char *args[] OVS_UNUSED, int n OVS_UNUSED,
            const struct options *o)
@@ -335,6 +347,8 @@ find_command(char *args[])
 
 /* Options. */
 
+/* Stores in '*o' the option 'c', whose value is in 'optarg', or ends the
+ * program: with an error if it is a wrong one. */
 static void
 parse_option(int c, struct options *o)
 {
@@ -413,6 +427,7 @@ belongs(const char *name, const char *own)
     return found;
 }
 
+/* Returns the name of the option with the value 'c', which must be one. */
 static const char *
 option_name(int c)
 {
