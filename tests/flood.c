@@ -25,6 +25,7 @@ struct frames {
     size_t n;
 };
 
+/* Returns the value of 'c', or -1 if it is no digit in lower case. */
 static int
 hex_digit(char c)
 {
@@ -52,6 +53,8 @@ from_hex(char *line)
     return line[2 * n] == '\n' || !line[2 * n] ? n : 0;
 }
 
+/* Reads frames from standard input into '*frames', which is zeros, or exits.
+ * They are never freed. */
 static void
 read_frames(struct frames *frames)
 {
@@ -91,6 +94,7 @@ read_frames(struct frames *frames)
     frames->n *= copies;
 }
 
+/* Returns the time, in seconds. */
 static double
 now(void)
 {
@@ -100,6 +104,7 @@ now(void)
     return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* Returns a socket that sends by the device 'name', or exits. */
 static int
 open_device(const char *name)
 {

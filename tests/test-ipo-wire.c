@@ -24,6 +24,7 @@ static char where[512] = "start";
 /* How often each outcome was seen; index 0 is success. */
 static uint64_t counts[IPO_N_DROPS];
 
+/* Prints an error, with where we are, and ends the program. */
 static void __attribute__((noreturn, format(printf, 1, 2)))
 fail(const char *format, ...)
 {
@@ -38,6 +39,7 @@ fail(const char *format, ...)
     exit(1);
 }
 
+/* Returns 'size' bytes of memory, for the caller to free. */
 static void *
 xalloc(size_t size)
 {
@@ -49,6 +51,7 @@ xalloc(size_t size)
     return p;
 }
 
+/* Fails, and says of 'what', unless both have the same 'len' bytes. */
 static void
 check_equal(const char *what, const uint8_t *got, const uint8_t *expected,
             size_t len)
@@ -61,6 +64,8 @@ check_equal(const char *what, const uint8_t *got, const uint8_t *expected,
     }
 }
 
+/* Returns the name of 'outcome', an enum ipo_drop, or that of success for
+ * 0. */
 static const char *
 outcome_name(int outcome)
 {
@@ -107,6 +112,7 @@ ref_checksum(const uint8_t *p, size_t len)
     return 65535 - sum;
 }
 
+/* Makes the checksum of the header at 'ip', 'hlen' bytes long, right. */
 static void
 ref_fix_checksum(uint8_t *ip, size_t hlen)
 {
@@ -118,6 +124,7 @@ ref_fix_checksum(uint8_t *ip, size_t hlen)
     ip[11] = checksum % 256;
 }
 
+/* Whether 'addr' is in 'prefix'. */
 static bool
 ref_in_prefix(const uint8_t addr[4], const struct ref_prefix *prefix)
 {
@@ -140,6 +147,7 @@ ref_octets(int format)
     return octets[format];
 }
 
+/* Length of the option in 'format', in bytes. */
 static unsigned int
 ref_option_len(int format, bool has_key)
 {
@@ -402,6 +410,7 @@ ref_decap(const struct config *c, const uint8_t *ip, size_t len,
 
 /* The header under test, called the way that its users call it. */
 
+/* Returns the address in host byte order. */
 static uint32_t
 host32(const uint8_t b[4])
 {
@@ -426,6 +435,7 @@ config_prefixes(const struct config *c, bool mirror, struct ipo_prefixes *p)
     return p;
 }
 
+/* Makes '*tx' what a sender has that is configured as 'c' says. */
 static void
 config_to_tx(const struct config *c, struct ipo_tx *tx)
 {
@@ -464,6 +474,8 @@ check_valid(const char *what, const uint8_t *ip, size_t len)
     }
 }
 
+/* Checks 'retval', which is negative if the packet was dropped, against the
+ * reference's set of reasons, 'why', and counts it. */
 static void
 check_outcome(const char *what, int retval, uint32_t why)
 {
@@ -745,6 +757,8 @@ struct vector {
     int drop;                   /* enum ipo_drop, or 0. */
 };
 
+/* These parse the words of a vector, and fail if they are wrong.  The last one
+ * changes 's'. */
 static int
 parse_format(const char *s)
 {
@@ -800,6 +814,7 @@ parse_prefix(char *s, struct ref_prefix *prefix)
     prefix->plen = parse_number(slash + 1, 10, 32);
 }
 
+/* Appends 'n' times 'byte' to 'p', or fails if that gets too long. */
 static void
 packet_put(struct packet *p, size_t n, int byte)
 {
@@ -936,6 +951,7 @@ read_vectors(const char *file, void (*cb)(const struct vector *))
 static unsigned int n_round_trips[IPO_N_FORMATS][2];
 static unsigned int n_drops[2][IPO_N_DROPS];
 
+/* Tests 'v' and counts it: both ways, or the one in which it is dropped. */
 static void
 run_vector(const struct vector *v)
 {
@@ -1058,6 +1074,7 @@ check_complete(void)
     }
 }
 
+/* Prints how often each outcome was seen so far.  'what' is the title. */
 static void
 print_counts(const char *what)
 {
@@ -1074,6 +1091,7 @@ print_counts(const char *what)
     }
 }
 
+/* Commands get the words behind theirs, and return the exit status. */
 static int
 cmd_vectors(int argc, char *argv[])
 {
@@ -1111,12 +1129,14 @@ rnd(unsigned int n)
     return rnd64() % n;
 }
 
+/* True once in 'n' times. */
 static bool
 one_in(unsigned int n)
 {
     return !rnd(n);
 }
 
+/* Makes up 'n' bytes at 'p'. */
 static void
 rnd_bytes(uint8_t *p, size_t n)
 {
@@ -1125,6 +1145,7 @@ rnd_bytes(uint8_t *p, size_t n)
     }
 }
 
+/* Makes up a prefix, mostly of a length that matters. */
 static void
 rnd_prefix(struct ref_prefix *prefix)
 {
@@ -1161,6 +1182,7 @@ rnd_addr(const struct ref_prefix *prefix, uint8_t addr[4])
     }
 }
 
+/* Makes up a pair of nodes. */
 static void
 rnd_config(struct config *c)
 {
@@ -1266,6 +1288,7 @@ rnd_packet(const struct config *c, uint8_t *ip)
     return len;
 }
 
+/* "random" */
 static int
 cmd_random(int argc, char *argv[])
 {
@@ -1374,6 +1397,7 @@ cmd_random(int argc, char *argv[])
 
 static char vector_where[sizeof where];
 
+/* Says where we are: in the vector, and at what, formatted. */
 static void __attribute__((format(printf, 1, 2)))
 hostile_where(const char *format, ...)
 {
@@ -1386,6 +1410,8 @@ hostile_where(const char *format, ...)
     snprintf(where, sizeof where, "%.380s: %s", vector_where, detail);
 }
 
+/* Sends, or receives, the 'len' bytes at 'p', which may be wrong; receives
+ * them also without prefixes. */
 static void
 hostile_try(const struct config *c, bool send, const uint8_t *p, size_t len)
 {
@@ -1400,6 +1426,8 @@ hostile_try(const struct config *c, bool send, const uint8_t *p, size_t len)
     }
 }
 
+/* Tries 'packet' cut anywhere, and with each byte changed; of very long ones,
+ * only some of that. */
 static void
 hostile_packet(const struct config *c, bool send, const struct packet *packet)
 {
@@ -1472,6 +1500,7 @@ hostile_packet(const struct config *c, bool send, const struct packet *packet)
     free(p);
 }
 
+/* Tries the packets of 'v'. */
 static void
 hostile_vector(const struct vector *v)
 {
@@ -1484,6 +1513,7 @@ hostile_vector(const struct vector *v)
     }
 }
 
+/* "hostile" */
 static int
 cmd_hostile(int argc, char *argv[])
 {
@@ -1496,6 +1526,7 @@ cmd_hostile(int argc, char *argv[])
 
 /* tables: what can be checked in full. */
 
+/* "tables" */
 static int
 cmd_tables(int argc, char *argv[])
 {

@@ -74,6 +74,7 @@ struct bench_rxq {
     struct netdev_rxq up;
 };
 
+/* Returns the time, in nanoseconds. */
 static long long int
 now(void)
 {
@@ -83,13 +84,15 @@ now(void)
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* Returns the port that 'netdev', which is of type "bench", is part of. */
 static struct bench_port *
 bench_port_cast(const struct netdev *netdev)
 {
     return CONTAINER_OF(netdev, struct bench_port, up);
 }
 
-/* The class. */
+/* The class.  What its functions take and return is said in Open vSwitch's
+ * netdev-provider.h. */
 
 static struct netdev *
 bench_alloc(void)
@@ -191,6 +194,8 @@ bench_reconfigure(struct netdev *netdev OVS_UNUSED)
     return 0;
 }
 
+/* Keeps a copy of 'packet', for which there is room, cut to what a frame
+ * holds. */
 static void
 keep(struct bench_port *port, const struct dp_packet *packet)
 {
@@ -201,6 +206,7 @@ keep(struct bench_port *port, const struct dp_packet *packet)
     port->n_kept++;
 }
 
+/* Counts the packets, keeps those that are to be kept, and frees all. */
 static int
 bench_send(struct netdev *netdev, int qid OVS_UNUSED,
            struct dp_packet_batch *batch, bool concurrent_txq OVS_UNUSED)
@@ -258,6 +264,7 @@ end_run(struct bench_port *port)
     atomic_store_explicit(&port->running, false, memory_order_release);
 }
 
+/* Receives the next frames of the run, if one is on. */
 static int
 bench_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
                int *qfill)
@@ -350,6 +357,7 @@ find_port(struct unixctl_conn *conn, const char *name)
     return NULL;
 }
 
+/* Has 'port' receive the 'n' frames at 'frames', which become its own. */
 static void
 set_frames(struct bench_port *port, struct frame *frames, size_t n)
 {
@@ -359,6 +367,7 @@ set_frames(struct bench_port *port, struct frame *frames, size_t n)
     port->next = 0;
 }
 
+/* "bench/fill".  As the others, replies to 'conn'. */
 static void
 bench_fill(struct unixctl_conn *conn, int argc, const char *argv[],
            void *aux OVS_UNUSED)
@@ -380,6 +389,7 @@ bench_fill(struct unixctl_conn *conn, int argc, const char *argv[],
     unixctl_command_reply(conn, NULL);
 }
 
+/* "bench/record" */
 static void
 bench_record(struct unixctl_conn *conn, int argc OVS_UNUSED,
              const char *argv[], void *aux OVS_UNUSED)
@@ -397,6 +407,7 @@ bench_record(struct unixctl_conn *conn, int argc OVS_UNUSED,
     unixctl_command_reply(conn, NULL);
 }
 
+/* "bench/turn" */
 static void
 bench_turn(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
            void *aux OVS_UNUSED)
@@ -419,6 +430,7 @@ bench_turn(struct unixctl_conn *conn, int argc OVS_UNUSED, const char *argv[],
     netdev_close(&to->up);
 }
 
+/* Returns how many packets all ports have sent. */
 static uint64_t
 count_sent(void)
 {
@@ -455,6 +467,7 @@ wait_for_end(struct bench_port *port)
     return !running;
 }
 
+/* "bench/run" */
 static void
 bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
           void *aux OVS_UNUSED)
@@ -495,6 +508,7 @@ bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
     netdev_close(&port->up);
 }
 
+/* "bench/heap" */
 static void
 bench_heap(struct unixctl_conn *conn, int argc OVS_UNUSED,
            const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)

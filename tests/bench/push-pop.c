@@ -88,6 +88,7 @@ add_peers(unsigned int n)
     free(list.peers);
 }
 
+/* Returns a port of this kind, for the caller to netdev_close(), or exits. */
 static struct netdev *
 open_tunnel(const struct tunnel *tunnel)
 {
@@ -113,6 +114,7 @@ open_tunnel(const struct tunnel *tunnel)
     return netdev;
 }
 
+/* Has the port build '*header' for packets to 'node', or exits. */
 static void
 build_header(const struct measurement *m, uint32_t node,
              struct ovs_action_push_tnl *header)
@@ -142,6 +144,7 @@ build_header(const struct measurement *m, uint32_t node,
     }
 }
 
+/* Fills 'batch' with packets to push, for bench_batch_free(). */
 static void
 fill_batch(const struct measurement *m, struct dp_packet_batch *batch)
 {
@@ -165,6 +168,7 @@ fill_batch(const struct measurement *m, struct dp_packet_batch *batch)
     }
 }
 
+/* Pushes 'header' onto the packets of 'batch'. */
 static void
 push(const struct measurement *m, struct dp_packet_batch *batch,
      const struct ovs_action_push_tnl *header)
@@ -176,6 +180,7 @@ push(const struct measurement *m, struct dp_packet_batch *batch,
     }
 }
 
+/* Exits if 'batch' has lost packets. */
 static void
 check_batch(const struct measurement *m, const struct dp_packet_batch *batch)
 {
@@ -184,6 +189,7 @@ check_batch(const struct measurement *m, const struct dp_packet_batch *batch)
     }
 }
 
+/* Returns the time, in nanoseconds. */
 static long long int
 now(void)
 {
@@ -231,6 +237,7 @@ run_batch(const struct measurement *m, enum direction direction,
     return elapsed;
 }
 
+/* Takes one measurement, of 'direction', and leaves or prints it. */
 static void
 measure(const struct measurement *m, enum direction direction)
 {
@@ -256,6 +263,7 @@ measure(const struct measurement *m, enum direction direction)
     free(name);
 }
 
+/* Takes all measurements of 'm->tunnel' with packets of 'm->size'. */
 static void
 measure_tunnel(struct measurement *m)
 {

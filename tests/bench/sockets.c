@@ -38,6 +38,8 @@
 static char bytes[CHUNK];
 static int from, to;            /* Connected sockets. */
 
+/* Returns a socket of 'type' in the namespace of the file 'netns', where this
+ * process then is, or exits. */
 static int
 socket_in(const char *netns, int type)
 {
@@ -54,6 +56,7 @@ socket_in(const char *netns, int type)
     return fd;
 }
 
+/* Has 'fd' give up after PATIENCE seconds. */
 static void
 set_patience(int fd)
 {
@@ -66,6 +69,8 @@ set_patience(int fd)
     }
 }
 
+/* Opens 'from' and 'to' in their namespaces, and connects 'from' to 'addr',
+ * where 'to' is, or exits. */
 static void
 open_sockets(const char *from_ns, const char *to_ns, const char *addr,
              int type)
@@ -173,6 +178,7 @@ connect_back(void)
     }
 }
 
+/* Sends a byte to 'out' and receives it from 'in'. */
 static void
 pass_byte(int out, int in)
 {
@@ -183,6 +189,7 @@ pass_byte(int out, int in)
     }
 }
 
+/* Sends a byte there and one back, 'count' times. */
 static void
 run_rr(long count)
 {
@@ -192,6 +199,7 @@ run_rr(long count)
     }
 }
 
+/* Does what 'kind' says, 'count' times or bytes. */
 static void
 run(const char *kind, long count, size_t size)
 {
@@ -204,6 +212,7 @@ run(const char *kind, long count, size_t size)
     }
 }
 
+/* Returns the time, in nanoseconds. */
 static long long
 now(void)
 {

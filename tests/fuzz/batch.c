@@ -57,6 +57,7 @@ reflect(char **words)
 
 /* The socket. */
 
+/* This and the next two succeed, and do nothing. */
 struct mnl_socket *
 mnl_socket_open2(int bus, int flags)
 {
@@ -151,6 +152,8 @@ mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf, size_t size)
 
 /* Devices. */
 
+/* These are as in ipoctl-dev.c, but any name that is short enough is a
+ * device's. */
 int
 dev_index(const char *name, uint32_t *ifindex)
 {
@@ -186,6 +189,7 @@ reset(void)
     group = GROUP;
 }
 
+/* Has ipoctl carry out 'lines'. */
 static void
 fuzz_batch(const char *lines)
 {
@@ -225,6 +229,7 @@ static FILE *real_stdout;
 static char *printed;
 static size_t printed_len;
 
+/* Keeps what is printed from now on, until end_print(). */
 static void
 begin_print(void)
 {

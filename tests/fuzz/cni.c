@@ -24,6 +24,8 @@ static const char *ifname;
 static struct json *parsed;
 static char message[65536];
 
+/* What is called instead of getenv(), xvasprintf() and puts().  The message is
+ * not to be freed, and what is printed must be an object. */
 static char *
 fuzz_getenv(const char *name)
 {

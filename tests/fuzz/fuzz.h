@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 #define FUZZ_CHECK(CONDITION)                                           \
     ((CONDITION) ? (void) 0 : fuzz_fail(__FILE__, __LINE__, #CONDITION))
 
+/* Says what is not true, and where, and ends the program. */
 static inline void __attribute__((noreturn))
 fuzz_fail(const char *file, int line, const char *condition)
 {

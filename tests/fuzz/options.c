@@ -37,6 +37,7 @@ read_args(char *s, struct smap *args)
     }
 }
 
+/* Checks that both have the same options and the same peers. */
 static void
 check_equal(const struct ipo_options *a, const struct ipo_options *b)
 {
@@ -110,6 +111,7 @@ want_number(const char *s, int base)
     return xasprintf("%llu", x);
 }
 
+/* Adds to 'want' the keys that a port with 'args' gives back. */
 static void
 want_keys(const struct smap *args, struct smap *want)
 {
@@ -139,6 +141,7 @@ struct wanted_peer {
     unsigned int plen;
 };
 
+/* For qsort(): by node. */
 static int
 compare_wanted(const void *a_, const void *b_)
 {
@@ -225,6 +228,8 @@ are_keys_confused(const struct smap *want)
 
 /* What is right, said without ipo-options.c. */
 
+/* These return whether 's' is a node's address, a decimal number of 32 bits,
+ * or a prefix, as users write them. */
 static bool
 is_node(const char *s)
 {
@@ -315,6 +320,7 @@ check_given(const struct netdev *netdev, const struct smap *want)
     smap_destroy(&given);
 }
 
+/* Checks that all ports together have 'n' peers. */
 static void
 check_n_peers(size_t n)
 {

@@ -80,18 +80,21 @@ add_packet(struct dp_packet_batch *batch, const uint8_t *bytes, size_t len,
 
 static struct ipo_counters expected;
 
+/* Expects that nothing is counted from now on. */
 static void
 expect_none(void)
 {
     memcpy(&expected, ipo_counters_get(), sizeof expected);
 }
 
+/* Expects one more drop.  'error' is the negative reason. */
 static void
 expect_drop(enum ipo_direction direction, int error)
 {
     ipo_counter_add(&expected.drops[direction][-error], 1);
 }
 
+/* Checks that what was expected, and nothing else, was counted. */
 static void
 check_counters(void)
 {
@@ -185,6 +188,8 @@ pop(const uint8_t *bytes, size_t len, size_t headroom,
     free(ip);
 }
 
+/* Has the port pop 'p', whose source is a peer with its prefixes, if it has
+ * these. */
 static void
 fuzz_pop(const struct fuzz_packet *p)
 {
@@ -459,6 +464,8 @@ push_packets(const struct fuzz_packet *p, const struct ipo_push *push,
     free(copy);
 }
 
+/* Has the port push 'p' by a header that it has built, or by one made here if
+ * it builds none. */
 static void
 fuzz_push(const struct fuzz_packet *p)
 {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+/* Runs the target over the file 'name', or exits if that cannot be read. */
 static void
 replay(const char *name)
 {

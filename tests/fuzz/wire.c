@@ -8,6 +8,7 @@
 
 #include "ipo-fast.h"
 
+/* Checks that 'retval' says why a packet was dropped. */
 static void
 check_drop(int retval)
 {

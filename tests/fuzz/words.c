@@ -10,6 +10,8 @@
 #include "ovs-ipo.h"
 #include "util.h"
 
+/* These check that what 's' says, if it is accepted, is formatted as something
+ * that says the same. */
 static void
 try_address(const char *s)
 {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "util.h"
 
+/* Returns 'p', which is not null. */
 static inline void *
 known(void *p)
 {
