@@ -84,6 +84,7 @@ NODES_GW_MAC=02:00:a9:fe:00:01
 
 # --- Helpers ---------------------------------------------------------------
 
+# _nodes_say WORD...: prints a line of what went wrong.
 _nodes_say()
 {
     echo "nodes: $*" >&2
@@ -105,11 +106,13 @@ _nodes_try()
     _nodes_die "$_what: $(printf '%s\n' "${_out:-failed without a message}" | tail -n 1)"
 }
 
+# _nodes_ns NAME: the namespace of the node or container NAME, or 'underlay'.
 _nodes_ns()
 {
     echo "$NODES_PREFIX-$1"
 }
 
+# Dies unless this shell knows of nodes.
 _nodes_need()
 {
     test -n "$NODES_DIR" || _nodes_die "call nodes_init first"
@@ -146,6 +149,7 @@ _nodes_mac()
     echo "$mac"
 )
 
+# _nodes_netns_add NAME: adds the namespace of NAME, for nodes_cleanup to remove.
 _nodes_netns_add()
 {
     # Written down first, so that an interrupted run is cleaned up too.
@@ -237,6 +241,7 @@ _nodes_runs()
     esac
 )
 
+# _nodes_gone FILE: true unless the process of this file runs.
 _nodes_gone()
 {
     ! _nodes_runs "$1"
@@ -272,6 +277,8 @@ _nodes_spawn()
 
 # --- Waiting ---------------------------------------------------------------
 
+# _nodes_poll SECONDS CMD...: runs CMD, or evaluates a lone argument, until that
+# succeeds, and fails if it takes longer.
 _nodes_poll()
 (
     end=$(($(date +%s) + $1))
@@ -325,6 +332,7 @@ _node_check()
         || { echo "no /dev/net/tun"; return 1; }
 }
 
+# Prints the path of vswitch.ovsschema, or fails.
 _nodes_schema()
 (
     for file in "$NODES_SCHEMA" \
@@ -358,6 +366,7 @@ nodes_init()
     return 1
 }
 
+# Checks NODES_DIR and NODES_PREFIX, and makes what is in NODES_DIR from the start.
 _nodes_init()
 (
     reason=$(nodes_check) || _nodes_die "cannot run nodes here: $reason"
@@ -388,6 +397,7 @@ nodes_cleanup()
     NODES_DIR='' NODES_PREFIX=''
 }
 
+# Ends and removes all, if there is anything.
 _nodes_cleanup()
 (
     test -n "$NODES_DIR" && test -s "$NODES_DIR/prefix" || exit 0
@@ -418,6 +428,7 @@ _nodes_cleanup()
 
 # --- Nodes -----------------------------------------------------------------
 
+# _node_dir NODE: the folder of NODE's files.
 _node_dir()
 {
     echo "$NODES_DIR/node/$1"
@@ -514,6 +525,7 @@ END
     node_start_vswitchd "$1"
 )
 
+# _nodes_daemon_pid NODE DAEMON: remembers the process that DAEMON's pidfile names.
 _nodes_daemon_pid()
 {
     _pid=$(cat "$(_node_dir "$1")/$2.pid" 2>/dev/null) \
@@ -854,6 +866,7 @@ container_capture()
     _capture "$@"
 )
 
+# _capture NAME FILE [FILTER...]: captures on eth0 of the node or container NAME.
 _capture()
 {
     _name=$1 _file=$2 _ns=$(_nodes_ns "$1")
