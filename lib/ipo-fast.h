@@ -60,6 +60,8 @@ struct ipo_fast {
 /* Compilers do not always see that it pays. */
 #define IPO_FAST_INLINE static inline __attribute__((always_inline))
 
+/* Returns the 8 bytes at 'p', which need not be aligned, as a number in host
+ * byte order. */
 static inline uint64_t
 ipo_fast_get64(const uint8_t *p)
 {
@@ -69,6 +71,8 @@ ipo_fast_get64(const uint8_t *p)
     return be64toh(x);
 }
 
+/* Returns the 2 bytes at 'p', which need not be aligned, as a number in host
+ * byte order. */
 static inline uint16_t
 ipo_fast_get16(const uint8_t *p)
 {
@@ -78,6 +82,8 @@ ipo_fast_get16(const uint8_t *p)
     return be16toh(x);
 }
 
+/* Writes 'x' in network byte order to the 8 bytes at 'p', which need not be
+ * aligned. */
 static inline void
 ipo_fast_put64(uint8_t *p, uint64_t x)
 {
@@ -85,6 +91,8 @@ ipo_fast_put64(uint8_t *p, uint64_t x)
     memcpy(p, &x, sizeof x);
 }
 
+/* Returns a pair of addresses, in host byte order, as one number with 'src' in
+ * the upper half. */
 static inline uint64_t
 ipo_fast_pair(uint32_t src, uint32_t dst)
 {

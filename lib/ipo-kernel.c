@@ -134,6 +134,8 @@ ipo_kernel_strerror(int error)
 
 /* Events. */
 
+/* Called when a link has changed, or with null for 'change' when reports of
+ * that were lost. */
 static void
 link_changed(const struct rtnetlink_change *change, void *aux OVS_UNUSED)
 {
@@ -151,6 +153,9 @@ struct family_change {
     bool is_ours;               /* Our family was registered. */
 };
 
+/* Parses 'buf', a message of the controller of generic netlink, into
+ * '*change_', a struct family_change.  Returns the multicast group that it
+ * came by, or 0 if it cannot be parsed. */
 static int
 family_parse(struct ofpbuf *buf, void *change_)
 {
@@ -173,6 +178,8 @@ family_parse(struct ofpbuf *buf, void *change_)
     return change->group;
 }
 
+/* Called on a message of the controller, in 'change_' as family_parse() has
+ * it, or with null when messages were lost. */
 static void
 family_changed(const void *change_, void *aux OVS_UNUSED)
 {
@@ -250,6 +257,8 @@ put_header(struct ofpbuf *request, int family, uint32_t flags,
     nl_msg_put_u32(request, IPO_A_IFINDEX, ifindex);
 }
 
+/* Adds 'peer' to device 'ifindex', in the place of one with this node if there
+ * is one.  Returns 0 or a positive errno value. */
 static int
 add_peer(int family, unsigned int ifindex, const struct ipo_peer *peer)
 {
@@ -270,6 +279,8 @@ add_peer(int family, unsigned int ifindex, const struct ipo_peer *peer)
     return error;
 }
 
+/* Removes the peer 'node' from device 'ifindex'.  Returns 0, also if there is
+ * none, or a positive errno value. */
 static int
 del_peer(int family, unsigned int ifindex, ovs_be32 node)
 {
@@ -293,6 +304,8 @@ static const struct nl_policy peer_policy[] = {
     [IPO_A_PROTO_MODE] = { .type = NL_A_U8, .optional = true },
 };
 
+/* Returns whether both attributes are there and say what 'addr' and 'mask', in
+ * host byte order, do. */
 static bool
 prefix_equals(uint32_t addr, uint32_t mask, const struct nlattr *addr_attr,
               const struct nlattr *plen_attr)
@@ -316,6 +329,8 @@ peer_equals(const struct ipo_peer *peer, struct nlattr *const *attrs)
                              attrs[IPO_A_REMOTE_PLEN]));
 }
 
+/* For bsearch(): compares a node's address, in host byte order, to a struct
+ * ipo_peer. */
 static int
 compare_node(const void *node_, const void *peer_)
 {

@@ -119,6 +119,8 @@ scan_word(const char *s, int *n, const char *word)
     return found;
 }
 
+/* Parses at 's' + '*n' "F+F...", or "none", into '*formats', and advances '*n'
+ * over it.  Returns false, with '*n' anywhere, if that is not there. */
 static bool
 scan_formats(const char *s, int *n, uint8_t *formats)
 {
@@ -139,6 +141,10 @@ scan_formats(const char *s, int *n, uint8_t *formats)
     return true;
 }
 
+/* Parses at 's' + '*n' 'name' with a prefix behind it into '*addr' and
+ * '*mask', in host byte order, and advances '*n' over both.  Returns false,
+ * with '*n' anywhere, if they are not there or bits outside the mask are
+ * set. */
 static bool
 scan_prefix(const char *s, int *n, const char *name,
             uint32_t *addr, uint32_t *mask)
@@ -156,6 +162,9 @@ scan_prefix(const char *s, int *n, const char *name,
     return !(*addr & ~*mask);
 }
 
+/* Parses at 's' + '*n' the name of a reason with ')' behind it into '*drop',
+ * an enum ipo_drop, and advances '*n' to the ')'.  Returns false and changes
+ * nothing if that is not there. */
 static bool
 scan_drop(const char *s, int *n, uint32_t *drop)
 {
@@ -172,6 +181,10 @@ scan_drop(const char *s, int *n, uint32_t *drop)
     return false;
 }
 
+/* Parses at 's' + '*n' an "ipo(...)" and another ')' into '*push', all 0
+ * before, and advances '*n' over it.  Leaves the nodes' addresses alone.
+ * Returns false, with '*n' and '*push' anything, if that is not there or names
+ * formats that its key and prefixes rule out. */
 static bool
 scan_push(const char *s, int *n, struct ipo_push *push)
 {

@@ -24,6 +24,8 @@ struct parser {
 /* Functions that parse return what is wrong, as a string for the caller to
  * free, or null if nothing is. */
 
+/* Parses 's' into '*node', in host byte order: the IPv4 address of one node,
+ * not 0, multicast or broadcast. */
 static char *
 parse_node(const char *s, uint32_t *node)
 {
@@ -39,6 +41,8 @@ parse_node(const char *s, uint32_t *node)
     return NULL;
 }
 
+/* Parses the prefix 's' into '*addr' and '*mask', in host byte order.  It must
+ * have a length, and no bits set behind that. */
 static char *
 parse_prefix(const char *s, uint32_t *addr, uint32_t *mask)
 {
@@ -75,6 +79,7 @@ parse_number(const char *s, int base)
     return NULL;
 }
 
+/* Reads "remote_ip" into 'p': "flow", or the address of a node. */
 static char *
 parse_remote_ip(struct parser *p, const char *value)
 {
@@ -85,6 +90,8 @@ parse_remote_ip(struct parser *p, const char *value)
     return parse_node(value, &p->remote);
 }
 
+/* Checks "local_ip": "flow", which is all that goes into 'p', or the address
+ * of a node. */
 static char *
 parse_local_ip(struct parser *p, const char *value)
 {
@@ -97,12 +104,15 @@ parse_local_ip(struct parser *p, const char *value)
     return parse_node(value, &node);
 }
 
+/* Checks "in_key": "flow", or a number below 2^32. */
 static char *
 parse_in_key(struct parser *p OVS_UNUSED, const char *value)
 {
     return strcmp(value, "flow") ? parse_number(value, 0) : NULL;
 }
 
+/* Checks "key" or "out_key" as parse_in_key() does.  Either makes 'p' send a
+ * key. */
 static char *
 parse_out_key(struct parser *p, const char *value)
 {
@@ -110,12 +120,14 @@ parse_out_key(struct parser *p, const char *value)
     return parse_in_key(p, value);
 }
 
+/* Checks "egress_pkt_mark": a decimal number below 2^32. */
 static char *
 parse_mark(struct parser *p OVS_UNUSED, const char *value)
 {
     return parse_number(value, 10);
 }
 
+/* Checks "ttl" or "tos": nothing but "inherit". */
 static char *
 parse_inherit(struct parser *p OVS_UNUSED, const char *value)
 {
@@ -125,6 +137,7 @@ parse_inherit(struct parser *p OVS_UNUSED, const char *value)
             : NULL);
 }
 
+/* Reads "ipo_local_prefix", a prefix as for parse_prefix(), into 'p'. */
 static char *
 parse_local_prefix(struct parser *p, const char *value)
 {
@@ -132,6 +145,7 @@ parse_local_prefix(struct parser *p, const char *value)
     return parse_prefix(value, &p->prefixes.local, &p->prefixes.local_mask);
 }
 
+/* Reads "ipo_remote_prefix", a prefix as for parse_prefix(), into 'p'. */
 static char *
 parse_remote_prefix(struct parser *p, const char *value)
 {
@@ -139,6 +153,8 @@ parse_remote_prefix(struct parser *p, const char *value)
     return parse_prefix(value, &p->prefixes.remote, &p->prefixes.remote_mask);
 }
 
+/* Reads "ipo_format" into the options of 'p', which are IPO_FORMAT_AUTO
+ * before. */
 static char *
 parse_format(struct parser *p, const char *value)
 {
@@ -154,6 +170,7 @@ parse_format(struct parser *p, const char *value)
     return xasprintf("'%s' is none of auto, compact, short and full", value);
 }
 
+/* Sorts 'list' by the nodes' addresses, and checks that they differ. */
 static char *
 check_peers_unique(struct ipo_peer_list *list)
 {
@@ -229,6 +246,8 @@ static const struct option_parser {
     { "ipo_peers", parse_peers, false },
 };
 
+/* Parses the option 'name', and keeps its value if the code of all tunnels or
+ * ipo_options_get_args() needs it.  What it returns begins with 'name'. */
 static char *
 parse_option(struct parser *p, const char *name, const char *value)
 {

@@ -27,6 +27,8 @@ static struct cmap peer_map = CMAP_INITIALIZER; /* Written under 'mutex'. */
 /* Incremented after every change of the map, and never 0. */
 static atomic_uint generation = 1;
 
+/* Returns the entry of 'node', in host byte order, or null.  Valid until the
+ * calling thread quiesces.  Its 'n_ports' may be read only under 'mutex'. */
 static struct ipo_peer_node *
 find_node(uint32_t node)
 {
@@ -40,6 +42,7 @@ find_node(uint32_t node)
     return NULL;
 }
 
+/* Returns whether 'a' and 'b' are the same prefixes, on both sides. */
 static bool
 prefixes_equal(const struct ipo_prefixes *a, const struct ipo_prefixes *b)
 {
@@ -68,6 +71,9 @@ check_conflict(const struct ipo_peer *peer)
     return ds_steal_cstr(&ds);
 }
 
+/* Adds a port to those that give 'peer', which check_conflict() has let pass.
+ * An entry with other prefixes, which no port gives any more, is replaced, and
+ * freed when no reader has it. */
 static void
 add_peer(const struct ipo_peer *peer)
     OVS_REQUIRES(mutex)
@@ -93,6 +99,8 @@ add_peer(const struct ipo_peer *peer)
     }
 }
 
+/* Takes 'node' out of the map if no port gives it any more.  Its entry is
+ * freed when no reader has it. */
 static void
 release_peer(uint32_t node)
     OVS_REQUIRES(mutex)
@@ -105,6 +113,8 @@ release_peer(uint32_t node)
     }
 }
 
+/* Has ipo_peers_generation() return another number.  To be called when the map
+ * has changed. */
 static void
 next_generation(void)
     OVS_REQUIRES(mutex)
@@ -184,6 +194,7 @@ ipo_peers_find(uint32_t node)
     return pn ? &pn->peer.prefixes : NULL;
 }
 
+/* For qsort(): compares two of struct ipo_peer by their nodes' addresses. */
 static int
 compare_peers(const void *a_, const void *b_)
 {
@@ -219,6 +230,8 @@ ipo_peers_get_all(struct ipo_peer_list *list)
     ipo_peers_sort(list);
 }
 
+/* For qsort(): compares two pointers to struct ipo_peer_node by their nodes'
+ * addresses. */
 static int
 compare_nodes(const void *a_, const void *b_)
 {
@@ -228,6 +241,9 @@ compare_nodes(const void *a_, const void *b_)
     return compare_peers(&(*a)->peer, &(*b)->peer);
 }
 
+/* Appends to 'ds' a line with the prefixes of 'pn', the smallest format that
+ * they are long enough for, and its number of ports.  The caller holds
+ * 'mutex'. */
 static void
 format_peer(const struct ipo_peer_node *pn, struct ds *ds)
 {

@@ -28,6 +28,8 @@ static struct totals ended_totals OVS_GUARDED_BY(mutex);
 DEFINE_STATIC_PER_THREAD_DATA(struct ipo_counters *, my_counters, NULL);
 static pthread_key_t counters_key;      /* Calls counters_end(). */
 
+/* Adds 'c', the counters of one thread, to 'totals'.  The caller holds
+ * 'mutex', without which 'c' may be freed. */
 static void
 add_counters(struct totals *totals, struct ipo_counters *c)
 {
@@ -47,6 +49,8 @@ add_counters(struct totals *totals, struct ipo_counters *c)
     }
 }
 
+/* Called when a thread ends: adds its counters 'c_' to those of threads that
+ * have ended, and frees them. */
 static void
 counters_end(void *c_)
 {
@@ -59,6 +63,8 @@ counters_end(void *c_)
     free_cacheline(c);
 }
 
+/* Makes the counters of this thread, and returns them.  They are freed when it
+ * ends. */
 static struct ipo_counters *
 counters_begin(void)
 {
@@ -104,6 +110,8 @@ ipo_stats_drop(enum ipo_direction direction, enum ipo_drop drop)
     }
 }
 
+/* Appends the counters of direction 'd' to 'ds', those of drops as far as they
+ * are not 0. */
 static void
 format_direction(const struct totals *totals, enum ipo_direction d,
                  struct ds *ds)
@@ -155,6 +163,8 @@ json_direction(const struct totals *totals, enum ipo_direction d,
     ds_put_cstr(ds, "}}");
 }
 
+/* Stores in '*totals' the counters of all threads, those that have ended
+ * included. */
 static void
 sum_up(struct totals *totals)
 {

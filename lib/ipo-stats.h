@@ -31,6 +31,7 @@ void ipo_stats_drop(enum ipo_direction, enum ipo_drop);
 void ipo_stats_format(struct ds *);
 void ipo_stats_format_json(struct ds *);
 
+/* Adds 'n' to 'counter', one of this thread's: no other thread writes it. */
 static inline void
 ipo_counter_add(atomic_uint64_t *counter, unsigned int n)
 {

@@ -135,6 +135,7 @@ struct ipo_rx {
 #define IPO_FORCE
 #endif
 
+/* Returns the 4 bytes at 'p', which need not be aligned, as a number. */
 static inline uint32_t
 ipo_get32(const uint8_t *p)
 {
@@ -144,6 +145,7 @@ ipo_get32(const uint8_t *p)
     return ntohl((IPO_FORCE __typeof__(htonl(0))) x);
 }
 
+/* Writes 'x' to the 4 bytes at 'p', which need not be aligned. */
 static inline void
 ipo_put32(uint8_t *p, uint32_t x)
 {

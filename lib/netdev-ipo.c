@@ -51,6 +51,8 @@ static struct seq *ports_seq;
 static struct shash logged = SHASH_INITIALIZER(&logged);
 enum { MAX_LOGGED = 4096 };
 
+/* Returns the options of 'netdev', a port of this type, or null if it is not
+ * configured.  Valid until the calling thread quiesces. */
 static const struct ipo_options *
 get_options(const struct netdev *netdev)
 {
@@ -58,6 +60,9 @@ get_options(const struct netdev *netdev)
                       &netdev_vport_cast(netdev)->ipo.options);
 }
 
+/* Makes 'options', which this function takes over and which may be null, those
+ * of 'netdev'.  The old ones are freed when no reader has them.  The caller
+ * sees to it that nobody else does that for 'netdev' at the same time. */
 static void
 set_options(struct netdev *netdev, struct ipo_options *options)
 {
@@ -71,12 +76,14 @@ set_options(struct netdev *netdev, struct ipo_options *options)
     }
 }
 
+/* Returns the port that 'ipo' is part of.  Takes no reference to it. */
 static struct netdev *
 netdev_from_ipo(struct netdev_ipo *ipo)
 {
     return &CONTAINER_OF(ipo, struct netdev_vport, ipo)->up;
 }
 
+/* Returns whether 'a' and 'b' have the same peers in the same order. */
 static bool
 lists_equal(const struct ipo_peer_list *a, const struct ipo_peer_list *b)
 {
@@ -268,6 +275,8 @@ netdev_ipo_destruct(struct netdev *netdev)
     set_options(netdev, NULL);
 }
 
+/* Appends to 'ds' a line with the name and the options of 'netdev'.  Must not
+ * be called under 'mutex': see format_ports(). */
 static void
 format_port(const struct netdev *netdev, struct ds *ds)
 {
@@ -942,6 +951,8 @@ choose_format(const struct ipo_push *push, const struct flow *inner)
                              ntohl(inner->nw_src), ntohl(inner->nw_dst));
 }
 
+/* Sets in 'outer' the protocol to 'nw_proto', TOS, TTL and fragment bits to
+ * those of 'inner', and TCP flags to none. */
 static void
 set_outer_fields(const struct flow *inner, uint8_t nw_proto,
                  struct flow *outer)
