@@ -18,6 +18,7 @@
 
 #include "ipo-wire.h"
 
+/* Whether packets with the metadata @info are to carry a key. */
 static inline bool ipo_compat_has_key(const struct ip_tunnel_info *info)
 {
 #ifdef IPO_HAVE_TUNNEL_FLAGS_BITMAP
@@ -45,6 +46,9 @@ ipo_compat_tun_rx_dst(const struct ipo_rx *rx)
 				key, 0);
 }
 
+/* Has packets sent through @dev without a lock of the stack's.  To be called
+ * before @dev is registered.
+ */
 static inline void ipo_compat_lockless_tx(struct net_device *dev)
 {
 #ifdef IPO_HAVE_DEV_LLTX
@@ -93,6 +97,9 @@ static int ipo_compat_newlink(struct net *net, struct net_device *dev,	\
 #define IPO_COMPAT_DOIT_OPS const struct genl_ops
 #endif
 
+/* The attributes of the request that a dump answers, by their types.  Valid
+ * until the dump is done.
+ */
 static inline struct nlattr *const *
 ipo_compat_dump_attrs(struct netlink_callback *cb)
 {

@@ -13,6 +13,9 @@
  */
 static DEFINE_PER_CPU(struct sk_buff_head *, fragments_here);
 
+/* ip_do_fragment()'s callback: puts @skb into the queue that ipo_fragment() was
+ * given.  Returns 0, always.
+ */
 static int keep_fragment(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	__skb_queue_tail(this_cpu_read(fragments_here), skb);

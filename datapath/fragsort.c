@@ -44,6 +44,7 @@ struct ipo_fragsort {
 	struct slot slots[N_SLOTS];
 };
 
+/* Stores in *@key what all fragments of a packet have in common. */
 static void get_key(struct frag_key *key, const struct iphdr *iph)
 {
 	key->saddr = iph->saddr;
@@ -52,12 +53,16 @@ static void get_key(struct frag_key *key, const struct iphdr *iph)
 	key->protocol = iph->protocol;
 }
 
+/* Whether two keys are those of one packet. */
 static bool same_key(const struct frag_key *a, const struct frag_key *b)
 {
 	return a->saddr == b->saddr && a->daddr == b->daddr &&
 	       a->id == b->id && a->protocol == b->protocol;
 }
 
+/* The slot for the packet with this key, which another packet may have at the
+ * moment.  The caller takes its lock.
+ */
 static struct slot *find_slot(struct ipo_fragsort *fs,
 			      const struct frag_key *key)
 {
@@ -108,6 +113,9 @@ static bool expire(struct slot *slot)
 	return true;
 }
 
+/* Work item: drops the first fragments that have waited for too long, and runs
+ * again later if others wait.
+ */
 static void expire_all(struct work_struct *work)
 {
 	struct ipo_fragsort *fs = container_of(work, struct ipo_fragsort,

@@ -121,6 +121,10 @@ static void route_error(struct ipo_dev *ipo, struct sk_buff *skb)
 	ip_local_out(net, NULL, skb);
 }
 
+/* Tells who sent the inner packet of the error, unless that is not allowed, too
+ * many were sent already, or there is no memory.  On an external device @from
+ * says where the error comes from.
+ */
 static void send_error(struct ipo_dev *ipo, const struct icmp_error *e,
 		       const struct ipo_rx *from)
 {

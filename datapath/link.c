@@ -14,6 +14,7 @@
 
 /* Devices by the address they receive at. */
 
+/* The list that devices which receive at @local are in, with others. */
 static struct hlist_head *dev_bucket(struct ipo_net *in, __be32 local)
 {
 	return &in->devs[hash_32((__force u32)local, IPO_HASH_BITS)];
@@ -74,6 +75,7 @@ struct ipo_dev *ipo_dev_by_index(struct net *net, int ifindex)
 	return dev && ipo_is_dev(dev) ? netdev_priv(dev) : NULL;
 }
 
+/* Lets packets find the device, by its settings.  Under RTNL. */
 static void hash_dev(struct ipo_dev *ipo)
 {
 	struct ipo_net *in = ipo_net(ipo->net);
@@ -83,6 +85,9 @@ static void hash_dev(struct ipo_dev *ipo)
 
 /* The device. */
 
+/* Makes what packets need, while the device is being registered.  Returns 0, or
+ * a negative errno with nothing left behind.
+ */
 static int ipo_dev_init(struct net_device *dev)
 {
 	struct ipo_dev *ipo = netdev_priv(dev);
@@ -126,6 +131,7 @@ static int ipo_dev_open(struct net_device *dev)
 	return 0;
 }
 
+/* Frees what the device still has when nobody uses it any more. */
 static void ipo_dev_free(struct net_device *dev)
 {
 	struct ipo_dev *ipo = netdev_priv(dev);
@@ -135,6 +141,7 @@ static void ipo_dev_free(struct net_device *dev)
 	ipo_stats_uninit(ipo);
 }
 
+/* The ifindex of the underlay device, or 0 for any. */
 static int ipo_get_iflink(const struct net_device *dev)
 {
 	const struct ipo_dev *ipo = netdev_priv(dev);
@@ -164,6 +171,9 @@ static const struct device_type ipo_device_type = {
 	.name = "ipo",
 };
 
+/* Sets what all devices have in common.  Runs before rtnetlink and
+ * ipo_newlink() see to what a user asks for.
+ */
 static void ipo_setup(struct net_device *dev)
 {
 	dev->netdev_ops = &ipo_netdev_ops;
@@ -197,6 +207,7 @@ static const struct nla_policy ipo_policy[IFLA_IPO_MAX + 1] = {
 	[IFLA_IPO_EXTERNAL] = { .type = NLA_FLAG },
 };
 
+/* Refuses what no ipo device can have.  Returns 0 or -EINVAL. */
 static int ipo_validate(struct nlattr *tb[], struct nlattr *data[],
 			struct netlink_ext_ack *extack)
 {
@@ -208,6 +219,9 @@ static int ipo_validate(struct nlattr *tb[], struct nlattr *data[],
 	return 0;
 }
 
+/* Puts into *@config the local address in @attr, 0 for any.  Returns 0, or
+ * -EINVAL if it is not that of one node.
+ */
 static int parse_local(const struct nlattr *attr, struct ipo_config *config,
 		       struct netlink_ext_ack *extack)
 {
@@ -222,6 +236,10 @@ static int parse_local(const struct nlattr *attr, struct ipo_config *config,
 	return 0;
 }
 
+/* Puts into *@config the underlay device in @attr, an ifindex in @net or 0 for
+ * any.  Returns 0, -ENODEV if there is none, or -EINVAL if it is an ipo device.
+ * Under RTNL.
+ */
 static int parse_link(struct net *net, const struct nlattr *attr,
 		      struct ipo_config *config,
 		      struct netlink_ext_ack *extack)
@@ -299,6 +317,9 @@ static int check_unique(struct net *net, const struct ipo_dev *self,
 	return 0;
 }
 
+/* Ends the reception for a device that is in the hash.  Packets that have found
+ * it before may still be on their way to it.  Under RTNL.
+ */
 static void withdraw_dev(struct ipo_dev *ipo)
 {
 	hlist_del_init_rcu(&ipo->by_local);
@@ -361,6 +382,9 @@ static int ipo_newlink(struct net *net, struct net_device *dev,
 	return 0;
 }
 
+/* Changes the settings that @data has; the others stay.  Returns 0, or a
+ * negative errno and has changed nothing.  Under RTNL.
+ */
 static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
 			  struct nlattr *data[],
 			  struct netlink_ext_ack *extack)
@@ -415,6 +439,9 @@ static int ipo_changelink(struct net_device *dev, struct nlattr *tb[],
 	return 0;
 }
 
+/* Ends the reception for a device, if it has not ended yet, and adds the device
+ * to @head, those to unregister.  Under RTNL.
+ */
 static void ipo_dellink(struct net_device *dev, struct list_head *head)
 {
 	struct ipo_dev *ipo = netdev_priv(dev);
@@ -444,6 +471,7 @@ void ipo_link_exit_net(struct net *net, struct list_head *to_kill)
 	}
 }
 
+/* The most bytes that ipo_fill_info() appends. */
 static size_t ipo_get_size(const struct net_device *dev)
 {
 	return nla_total_size(4) +	/* IFLA_IPO_LOCAL */
@@ -453,6 +481,7 @@ static size_t ipo_get_size(const struct net_device *dev)
 	       nla_total_size(0);	/* IFLA_IPO_EXTERNAL */
 }
 
+/* Appends the device's settings to @skb, a message.  Returns 0 or -EMSGSIZE. */
 static int ipo_fill_info(struct sk_buff *skb, const struct net_device *dev)
 {
 	const struct ipo_dev *ipo = netdev_priv(dev);
@@ -467,6 +496,7 @@ static int ipo_fill_info(struct sk_buff *skb, const struct net_device *dev)
 	return 0;
 }
 
+/* The underlay's namespace.  Takes no reference to it. */
 static struct net *ipo_get_link_net(const struct net_device *dev)
 {
 	const struct ipo_dev *ipo = netdev_priv(dev);

@@ -21,6 +21,9 @@ struct ipo_net *ipo_net(struct net *net)
 	return net_generic(net, ipo_net_id);
 }
 
+/* Begins to work in a namespace: a new one, or one that is there when the
+ * module is loaded.  Returns 0 or a negative errno.
+ */
 static int __net_init ipo_init_net(struct net *net)
 {
 	return ipo_routes_init_net(net);
@@ -49,6 +52,9 @@ static struct pernet_operations ipo_net_ops = {
 	.size = sizeof(struct ipo_net),
 };
 
+/* Registers all that the module does.  Returns 0, or a negative errno with
+ * nothing left registered.
+ */
 static int __init ipo_init(void)
 {
 	int err;
@@ -87,6 +93,7 @@ err_routes:
 	return err;
 }
 
+/* Undoes ipo_init().  Devices go with their link kind. */
 static void __exit ipo_exit(void)
 {
 	ipo_netlink_exit();

@@ -38,6 +38,9 @@ static struct ipo_dev *requested_dev(struct net *net, struct nlattr *const *attr
 	return ipo;
 }
 
+/* Puts into *@addr the node that a request names.  Returns 0, or -EINVAL if
+ * that is not one node.
+ */
 static int requested_node(struct nlattr *const *attrs, __be32 *addr,
 			  struct netlink_ext_ack *extack)
 {
@@ -55,6 +58,9 @@ static int requested_node(struct nlattr *const *attrs, __be32 *addr,
 	return 0;
 }
 
+/* Puts a prefix into *@addr and *@mask, in host byte order.  The policy has
+ * checked its length.  Returns 0, or -EINVAL if it has bits set behind that.
+ */
 static int parse_prefix(const struct nlattr *addr_attr,
 			const struct nlattr *plen_attr, u32 *addr, u32 *mask,
 			struct netlink_ext_ack *extack)
@@ -69,6 +75,9 @@ static int parse_prefix(const struct nlattr *addr_attr,
 	return 0;
 }
 
+/* Puts into *@peer, all 0 before, what a request says of a peer.  Returns 0 or
+ * -EINVAL.
+ */
 static int parse_peer(struct nlattr *const *attrs, struct ipo_peer_config *peer,
 		      struct netlink_ext_ack *extack)
 {
@@ -105,6 +114,7 @@ static int parse_peer(struct nlattr *const *attrs, struct ipo_peer_config *peer,
 
 /* Writing answers and notifications. */
 
+/* Appends a prefix, given in host byte order.  Returns 0 or -EMSGSIZE. */
 static int put_prefix(struct sk_buff *msg, int addr_attr, int plen_attr,
 		      u32 addr, u32 mask)
 {
@@ -215,8 +225,9 @@ static void notify(struct genl_info *info, u8 cmd, struct ipo_dev *ipo,
 					GFP_KERNEL);
 }
 
-/* Commands.  All of them run under RTNL. */
+/* Commands.  All of them run under RTNL, and return 0 or a negative errno. */
 
+/* IPO_CMD_NEW_PEER: adds or changes a peer, and notifies of that. */
 static int new_peer(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_peer_config config = { 0 };
@@ -242,6 +253,9 @@ static int new_peer(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* IPO_CMD_DEL_PEER: removes what this family said of a peer, and notifies of
+ * that.
+ */
 static int del_peer(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_dev *ipo;
@@ -259,6 +273,10 @@ static int del_peer(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* IPO_CMD_FLUSH_PEERS: removes what this family said of all peers of a device,
+ * and notifies of that.  After -ENOMEM, of which it does not notify, some may
+ * be removed.
+ */
 static int flush_peers(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_dev *ipo;
@@ -273,6 +291,7 @@ static int flush_peers(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* IPO_CMD_GET_PEER: answers with a peer; -ENOENT if there is none. */
 static int get_peer(struct sk_buff *skb, struct genl_info *info)
 {
 	const struct ipo_peer *peer;
@@ -316,6 +335,7 @@ struct position {
 	unsigned long peer;		/* ...behind its peer with this id. */
 };
 
+/* The position of a dump, all 0 when it begins. */
 static struct position *position(struct netlink_callback *cb)
 {
 	BUILD_BUG_ON(sizeof(struct position) > sizeof(cb->ctx));
@@ -359,6 +379,7 @@ static struct ipo_dev *next_dev(struct net *net, struct netlink_callback *cb)
 	return next ? netdev_priv(next) : NULL;
 }
 
+/* Has a dump go on behind @ipo. */
 static void finish_dev(struct netlink_callback *cb, const struct ipo_dev *ipo)
 {
 	struct position *at = position(cb);
@@ -394,6 +415,9 @@ static int dump_dev(struct sk_buff *msg, struct netlink_callback *cb,
 	return err;
 }
 
+/* Puts into @msg as many peers as it has room for.  Returns its length, 0 at
+ * the end of the dump, or a negative errno.  Takes RTNL.
+ */
 static int dump_peers(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct net *net = sock_net(cb->skb->sk);
@@ -417,6 +441,9 @@ static int dump_peers(struct sk_buff *msg, struct netlink_callback *cb)
 
 /* Counters. */
 
+/* Puts into @msg a whole message with the counters of a device.  Returns 0 or
+ * -EMSGSIZE.
+ */
 static int put_stats(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		     const struct ipo_dev *ipo)
 {
@@ -433,6 +460,9 @@ static int put_stats(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	return 0;
 }
 
+/* IPO_CMD_GET_STATS: answers with the counters of a device.  Runs under RTNL.
+ * Returns 0 or a negative errno.
+ */
 static int get_stats(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipo_dev *ipo;
@@ -453,6 +483,7 @@ static int get_stats(struct sk_buff *skb, struct genl_info *info)
 	return genlmsg_reply(msg, info);
 }
 
+/* Does for counters what dump_peers() does for peers. */
 static int dump_stats(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct ipo_dev *ipo;
@@ -474,6 +505,9 @@ static int dump_stats(struct sk_buff *msg, struct netlink_callback *cb)
 
 /* The family. */
 
+/* Runs before each command, but not for dumps, which take RTNL themselves.
+ * Returns 0, always.
+ */
 static int lock_rtnl(IPO_COMPAT_DOIT_OPS *ops, struct sk_buff *skb,
 		     struct genl_info *info)
 {
@@ -481,6 +515,7 @@ static int lock_rtnl(IPO_COMPAT_DOIT_OPS *ops, struct sk_buff *skb,
 	return 0;
 }
 
+/* Runs behind each command, whatever that returned. */
 static void unlock_rtnl(IPO_COMPAT_DOIT_OPS *ops, struct sk_buff *skb,
 			struct genl_info *info)
 {

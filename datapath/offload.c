@@ -64,6 +64,7 @@ static const struct net_offload ipo_offload = {
 	},
 };
 
+/* Undoes ipo_offload_init() for the protocols below @end. */
 static void del_offloads(unsigned int end)
 {
 	unsigned int proto;

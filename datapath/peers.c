@@ -33,17 +33,20 @@ int ipo_peers_init(struct ipo_dev *ipo)
 	return rhashtable_init(&ipo->peers, &peer_params);
 }
 
+/* Frees a peer that nobody can find, or reads, any more. */
 static void free_peer(struct ipo_peer *peer)
 {
 	dst_cache_destroy(&peer->dst_cache);
 	kfree(peer);
 }
 
+/* Is free_peer() for call_rcu(). */
 static void free_peer_rcu(struct rcu_head *rcu)
 {
 	free_peer(container_of(rcu, struct ipo_peer, rcu));
 }
 
+/* Is free_peer() for rhashtable_free_and_destroy(). */
 static void free_peer_now(void *peer, void *arg)
 {
 	free_peer(peer);
@@ -161,6 +164,10 @@ static void copy_peer(struct ipo_peer *new, const struct ipo_peer *old)
 	new->prefixes = old->prefixes;
 }
 
+/* Puts @new in the place of @old, whose next hops and id it gets.  Returns 0,
+ * or a negative errno with @old still there.  Frees neither.  Under the
+ * device's lock.
+ */
 static int replace_peer(struct ipo_dev *ipo, struct ipo_peer *old,
 			struct ipo_peer *new)
 {
@@ -178,6 +185,9 @@ static int replace_peer(struct ipo_dev *ipo, struct ipo_peer *old,
 	return err;
 }
 
+/* Adds @new to the table, and at the end to the list.  Returns 0, or a negative
+ * errno with @new in neither.  Does not free it.  Under the device's lock.
+ */
 static int insert_peer(struct ipo_dev *ipo, struct ipo_peer *new)
 {
 	int err;
@@ -189,6 +199,9 @@ static int insert_peer(struct ipo_dev *ipo, struct ipo_peer *new)
 	return err;
 }
 
+/* Takes @old out of the table and the list.  Does not free it: readers may have
+ * it.  Under the device's lock.
+ */
 static void remove_peer(struct ipo_dev *ipo, struct ipo_peer *old)
 {
 	rhashtable_remove_fast(&ipo->peers, &old->node, peer_params);
@@ -267,6 +280,9 @@ static void set_route_prefix(struct ipo_peer *peer,
 	}
 }
 
+/* Whether @peer, to which generic netlink gave no prefixes, has the prefix of
+ * @widest, or none if that is NULL.
+ */
 static bool has_route_prefix(const struct ipo_peer *peer,
 			     const struct ipo_nexthop *widest)
 {
@@ -299,6 +315,7 @@ static void update_route_prefix(struct ipo_dev *ipo, struct ipo_peer *old)
 	}
 }
 
+/* Whether generic netlink says that the peer is of the native variant. */
 static bool is_native(const struct ipo_peer *peer)
 {
 	return peer->has_proto_mode &&

@@ -35,11 +35,15 @@ struct ipo_route {
 	struct ipo_nexthop nexthops[];	/* Without device: forgotten. */
 };
 
+/* The list that routes to @dst, in host byte order, are in, with others. */
 static struct hlist_head *route_bucket(struct ipo_net *in, u32 dst)
 {
 	return &in->routes[hash_32(dst, IPO_HASH_BITS)];
 }
 
+/* The record of a route, whose @dst is in host byte order, or NULL.  Under
+ * 'routes_lock'.
+ */
 static struct ipo_route *find_route(struct ipo_net *in, u32 table, u32 dst,
 				    u8 plen)
 {
@@ -53,6 +57,9 @@ static struct ipo_route *find_route(struct ipo_net *in, u32 table, u32 dst,
 	return NULL;
 }
 
+/* Takes back the peers that a route gives, and frees its record, which must be
+ * in its list.  Under 'routes_lock'.
+ */
 static void free_route(struct ipo_route *route)
 {
 	unsigned int i;
@@ -157,6 +164,9 @@ static void route_changed(struct ipo_net *in,
 	spin_unlock_bh(&in->routes_lock);
 }
 
+/* The FIB notifier tells of something, maybe of a route.  Returns NOTIFY_DONE,
+ * always.  Must not sleep.
+ */
 static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct ipo_net *in = container_of(nb, struct ipo_net, fib_nb);
@@ -294,6 +304,7 @@ static void follow_again(struct work_struct *work)
 	end_generation(in);
 }
 
+/* Whether @nh leads to an ipo device. */
 static bool is_ipo(const struct nh_notifier_single_info *nh)
 {
 	return nh->dev && ipo_is_dev(nh->dev);
@@ -499,6 +510,9 @@ static struct notifier_block dev_nb = {
 	.notifier_call = dev_event,
 };
 
+/* A device has got or lost an address.  Runs under RTNL.  Returns NOTIFY_DONE,
+ * always.
+ */
 static int addr_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = ((struct in_ifaddr *)ptr)->ifa_dev->dev;

@@ -327,6 +327,9 @@ static const struct nf_hook_ops native_ops[] = {
 	},
 };
 
+/* Begins to take inner fragments in @net.  Returns 0 or a negative errno.
+ * Under RTNL.
+ */
 static int add_fragment_hook(struct net *net, struct ipo_net *in)
 {
 	int err;
@@ -340,6 +343,9 @@ static int add_fragment_hook(struct net *net, struct ipo_net *in)
 	return err;
 }
 
+/* Undoes add_fragment_hook(), when no device is in the hash any more.  Sleeps.
+ * Under RTNL.
+ */
 static void del_fragment_hook(struct net *net, struct ipo_net *in)
 {
 	/* Nobody finds a device any more.  So what a queue of netfilter's keeps
@@ -424,6 +430,7 @@ void ipo_rx_del_dev(struct net *net, const struct ipo_config *config)
 		ipo_rx_del_native(net);
 }
 
+/* Undoes ipo_rx_init() for the protocols below @end. */
 static void del_protocols(unsigned int end)
 {
 	unsigned int proto;

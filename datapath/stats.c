@@ -109,12 +109,14 @@ void ipo_drop(struct ipo_dev *ipo, enum ipo_direction direction,
 			 SKB_DROP_REASON_NOT_SPECIFIED);
 }
 
+/* The name of the counter of @drop, enum ipo_drop or enum ipo_kmod_drop. */
 static const char *drop_name(unsigned int drop)
 {
 	return drop < IPO_N_DROPS ? ipo_drop_name(drop)
 				  : kmod_drop_names[drop];
 }
 
+/* Adds @counter to *@sum.  Nobody may write either meanwhile. */
 static void add_counter(u64_stats_t *sum, const u64_stats_t *counter)
 {
 	u64_stats_add(sum, u64_stats_read(counter));
@@ -150,6 +152,7 @@ static void sum_up(const struct ipo_dev *ipo, struct ipo_counters *sum)
 	}
 }
 
+/* How many packets of direction @d were dropped, for whatever reason. */
 static u64 sum_drops(const struct ipo_counters *c, enum ipo_direction d)
 {
 	u64 sum = 0;
@@ -193,6 +196,10 @@ void ipo_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 
 /* For netlink. */
 
+/* Appends an IPO_A_COUNTER of direction @d: of packets dropped if @drop, else
+ * of packets carried.  Returns 0, or -EMSGSIZE and may have appended part of
+ * it.
+ */
 static int put_counter(struct sk_buff *msg, enum ipo_direction d, bool drop,
 		       const char *name, u64 value)
 {
@@ -210,6 +217,9 @@ static int put_counter(struct sk_buff *msg, enum ipo_direction d, bool drop,
 	return 0;
 }
 
+/* Appends the counters of packets carried in direction @d.  Returns 0 or
+ * -EMSGSIZE, as put_counter() does.
+ */
 static int put_carried(struct sk_buff *msg, enum ipo_direction d,
 		       const struct ipo_counters *c)
 {
@@ -224,6 +234,9 @@ static int put_carried(struct sk_buff *msg, enum ipo_direction d,
 	return err;
 }
 
+/* Appends the counters of drops in direction @d, if @brief only those that are
+ * not 0.  Returns 0 or -EMSGSIZE, as put_counter() does.
+ */
 static int put_drops(struct sk_buff *msg, enum ipo_direction d,
 		     const struct ipo_counters *c, bool brief)
 {

@@ -225,6 +225,7 @@ static void send_fragments(const struct ipo_send *s, struct sk_buff *skb,
 		encapsulate(s, skb);
 }
 
+/* Splits a large segment, and sends the pieces as send_packet() does. */
 static void send_segments(const struct ipo_send *s, struct sk_buff *skb)
 {
 	netdev_features_t features = s->rt->dst.dev->features &
