@@ -274,8 +274,8 @@ static int del_peer(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* IPO_CMD_FLUSH_PEERS: removes what this family said of all peers of a device,
- * and notifies of that.  After -ENOMEM, of which it does not notify, some may
- * be removed.
+ * and notifies of that.  After -ENOMEM some may be removed, and listeners are
+ * told that they have missed something.
  */
 static int flush_peers(struct sk_buff *skb, struct genl_info *info)
 {
@@ -288,6 +288,8 @@ static int flush_peers(struct sk_buff *skb, struct genl_info *info)
 	err = ipo_peers_flush(ipo);
 	if (!err)
 		notify(info, IPO_CMD_FLUSH_PEERS, ipo, 0);
+	else
+		genl_set_err(&ipo_family, genl_info_net(info), 0, 0, -ENOBUFS);
 	return err;
 }
 

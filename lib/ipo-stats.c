@@ -133,8 +133,8 @@ format_direction(const struct totals *totals, enum ipo_direction d,
     }
 }
 
-/* Appends '"name": value' to 'ds', after a comma unless it is the first one of
- * a JSON object. */
+/* Appends 'name' and 'suffix' in quotes and, after a colon, 'value' to 'ds', after
+ * a comma unless it is the first one of a JSON object. */
 static void
 json_counter(struct ds *ds, const char *name, const char *suffix,
              uint64_t value)

@@ -269,10 +269,12 @@ netdev_ipo_get_config(const struct netdev *netdev, struct smap *args,
 void
 netdev_ipo_destruct(struct netdev *netdev)
 {
-    ovs_mutex_lock(&mutex);
-    take_peers(netdev);
-    ovs_mutex_unlock(&mutex);
-    set_options(netdev, NULL);
+    if (get_options(netdev)) {
+        ovs_mutex_lock(&mutex);
+        take_peers(netdev);
+        ovs_mutex_unlock(&mutex);
+        set_options(netdev, NULL);
+    }
 }
 
 /* Appends to 'ds' a line with the name and the options of 'netdev'.  Must not

@@ -71,7 +71,7 @@ send_msg(struct vconn *vconn, struct ofpbuf *msg, ovs_be32 *xid)
     if (error) {
         ofpbuf_delete(msg);
     }
-    return late ? late : error;
+    return error == EAGAIN ? late : error;
 }
 
 /* Receives a message, for the caller to free.  Returns 0 or an error for

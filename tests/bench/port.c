@@ -480,6 +480,11 @@ bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
     if (!port) {
         return;
     }
+    if (!port->n_frames) {
+        unixctl_command_reply_error(conn, "nothing to receive");
+        netdev_close(&port->up);
+        return;
+    }
     port->todo = atoi(argv[2]);
     endless = !port->todo;
     if (endless) {
@@ -492,9 +497,9 @@ bench_run(struct unixctl_conn *conn, int argc, const char *argv[],
     port->name = name;
     CALLGRIND_ZERO_STATS;
     atomic_store_explicit(&port->running, true, memory_order_release);
-    if (!port->n_frames || (!endless && !wait_for_end(port))) {
-        unixctl_command_reply_error(conn, "nobody polls the port, or nothing "
-                                    "to receive");
+    if (!endless && !wait_for_end(port)) {
+        unixctl_command_reply_error(conn, "nobody polls the port");
+        name = NULL;            /* Who may yet do so has it. */
     } else if (endless) {
         unixctl_command_reply(conn, NULL);
     } else {
