@@ -289,7 +289,7 @@ EXTRA_DIST += tests/soak
 
 # Benchmarks.  The programs are made of Open vSwitch's objects, as it was
 # configured.
-bench_compile = $(CC) $(ovs_cppflags) -I$(srcdir)/tests/bench \
+bench_compile = $(CC) $(ovs_cflags) -I$(srcdir)/tests/bench \
 	$(CPPFLAGS) -Wall $(CFLAGS) -c -o $@
 bench_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(CC) \
 	$(CFLAGS) $(LDFLAGS) -o $@

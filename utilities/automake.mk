@@ -83,7 +83,7 @@ EXTRA_DIST += \
 	utilities/ovs-ipo-words.c \
 	utilities/ovs-ipo.c
 ovs_ipo_compile = $(AM_V_CC)$(MKDIR_P) utilities && $(CC) \
-	$(ovs_cppflags) $(CPPFLAGS) -Wall $(CFLAGS) \
+	$(ovs_cflags) $(CPPFLAGS) -Wall $(CFLAGS) \
 	-DOVS_IPO_VERSION='"$(PACKAGE_VERSION)"' -c -o $@
 ovs_ipo_link = $(AM_V_CCLD)ovs/libtool --quiet --tag=CC --mode=link $(CC) \
 	$(CFLAGS) $(LDFLAGS) -o $@

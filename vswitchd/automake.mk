@@ -42,7 +42,7 @@ $(ovs_built): $(ovs_prepared) $(ipo_lib_files)
 
 # For what is compiled against its headers.  Those of DPDK want flags that Open
 # vSwitch's configuration has found.
-ovs_cppflags = -Iovs -Iovs/include -Iovs/lib \
+ovs_cflags = -Iovs -Iovs/include -Iovs/lib \
 	$(shell sed -n 's/^OVS_CFLAGS = //p' ovs/Makefile)
 
 all-local: $(ovs_built)

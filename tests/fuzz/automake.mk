@@ -50,7 +50,7 @@ fuzz_headers = \
 	$(srcdir)/tests/fuzz/fuzz.h \
 	$(srcdir)/tests/fuzz/packet.h \
 	$(srcdir)/utilities/ipoctl.h
-fuzz_ovs = $(ovs_cppflags)
+fuzz_ovs = $(ovs_cflags)
 fuzz_cppflags = -D_GNU_SOURCE $(fuzz_ovs) -I$(srcdir)/lib \
 	-I$(srcdir)/utilities -I$(srcdir)/tests/fuzz $(CPPFLAGS) \
 	$(LIBMNL_CFLAGS)
