@@ -63,6 +63,7 @@ read_frames(struct frames *frames)
         size_t size = 0;
 
         if (getline(&line, &size, stdin) < 0) {
+            free(line);
             break;
         }
         frames->iovs = realloc(frames->iovs,
@@ -142,7 +143,7 @@ main(int argc, char *argv[])
 
     double end = now() + number(argv[2]);
     size_t limit = argc > 3 ? number(argv[3]) : (size_t) -1;
-    struct frames frames = { .n = 0 };
+    static struct frames frames;
     size_t sent = 0, next = 0;
     int fd = open_device(argv[1]);
 

@@ -593,6 +593,7 @@ main(int argc OVS_UNUSED, char *argv[])
     } else if (!strcmp(call.command, "VERSION")) {
         read_input(&call);
         run_version(call.input);
+        free(call.input);
         return EXIT_SUCCESS;
     }
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
