@@ -298,7 +298,9 @@ static int parse_config(struct net *net, struct nlattr *data[],
 	return 0;
 }
 
-/* Refuses a device that would receive what another one receives. */
+/* Refuses, with -EEXIST, a device that would receive what another one than @self,
+ * which may be NULL, receives.  Under RTNL.
+ */
 static int check_unique(struct net *net, const struct ipo_dev *self,
 			const struct ipo_config *config,
 			struct netlink_ext_ack *extack)

@@ -80,6 +80,7 @@ struct ipo_peer *ipo_peer_find(struct ipo_dev *ipo, __be32 addr)
  * @storage: where to put them if they have to be put together
  *
  * Return: the prefixes, or NULL if compact and short format cannot be used.
+ * Under RCU.
  */
 const struct ipo_prefixes *ipo_peer_prefixes(const struct ipo_dev *ipo,
 					     const struct ipo_peer *peer,
@@ -209,7 +210,8 @@ static void remove_peer(struct ipo_dev *ipo, struct ipo_peer *old)
 }
 
 /* Puts @new, which may be NULL, in the place of @old, which may be NULL.  Frees
- * the one that is not in the table afterwards.
+ * the one that is not in the table afterwards.  Under the device's lock.  Returns
+ * 0, or a negative errno, and @old is still in its place.
  */
 static int commit_peer(struct ipo_dev *ipo, struct ipo_peer *old,
 		       struct ipo_peer *new)

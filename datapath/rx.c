@@ -395,6 +395,8 @@ void ipo_rx_del_native(struct net *net)
  * @net: the underlay's namespace
  * @config: the device's settings
  *
+ * Under RTNL.
+ *
  * Return: 0 or a negative errno.
  */
 int ipo_rx_add_dev(struct net *net, const struct ipo_config *config)
@@ -419,6 +421,8 @@ int ipo_rx_add_dev(struct net *net, const struct ipo_config *config)
  * ipo_rx_del_dev() - undo ipo_rx_add_dev()
  * @net: the underlay's namespace
  * @config: the device's settings
+ *
+ * Under RTNL.
  */
 void ipo_rx_del_dev(struct net *net, const struct ipo_config *config)
 {

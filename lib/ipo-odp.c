@@ -108,7 +108,7 @@ ipo_odp_format(struct ds *ds, const struct ovs_action_push_tnl *data)
     ds_put_char(ds, ')');
 }
 
-/* If 's' + '*n' starts with 'word', advances '*n' over it. */
+/* If 's' + '*n' starts with 'word', advances '*n' over it and returns true. */
 static bool
 scan_word(const char *s, int *n, const char *word)
 {
