@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	debian/ovs-ipo-tools.examples \
 	debian/ovs-ipo-tools.install \
 	debian/ovs-ipo-tools.lintian-overrides \
+	debian/ovs-ipo-tools.postinst \
 	debian/restart \
 	debian/rules \
 	debian/source/format \
