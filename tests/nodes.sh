@@ -49,6 +49,8 @@
 #     node_stop_ovsdb NODE [SIGNAL], node_start_ovsdb NODE
 #     node_log_problems NODE [IGNORE_RE]       warnings and worse in the logs
 #     node_counters NODE                       ipo's counters of the node's datapath
+#     node_memory NODE                         KiB that its ovs-vswitchd has in memory
+#     nodes_kernel_memory                      KiB that the kernel has for itself
 #
 #     container_add NODE NAME ADDR [MTU]       eth0 = ADDR/32, gateway 169.254.0.1
 #     container_bare NODE NAME ADDR            the same, but nothing is in it yet
@@ -728,6 +730,19 @@ node_allow()
     grep -vxF -e "$rule actions=drop" "$flows" > "$flows.new"
     mv "$flows.new" "$flows"
 )
+
+node_memory()
+(
+    _nodes_is node "$1"
+    read -r pid _ < "$(_nodes_pid_file "ovs-vswitchd.$1")" || _nodes_die "$1: no ovs-vswitchd"
+    awk '$1 == "VmRSS:" { print $2 }' "/proc/$pid/status"
+)
+
+# Of slabs and per CPU, caches included.
+nodes_kernel_memory()
+{
+    awk '$1 == "Slab:" || $1 == "Percpu:" { n += $2 } END { print n }' /proc/meminfo
+}
 
 # One a line: DIRECTION carried|dropped NAME NUMBER, DIRECTION being "sent" or
 # "received".
