@@ -51,6 +51,8 @@
 #     node_counters NODE                       ipo's counters of the node's datapath
 #     node_memory NODE                         KiB that its ovs-vswitchd has in memory
 #     nodes_kernel_memory                      KiB that the kernel has for itself
+#     nodes_address_sanitizer                  true when ovs-vswitchd has AddressSanitizer
+#     nodes_memory_kept                        KiB of what it freed that ovs-vswitchd keeps
 #
 #     container_add NODE NAME ADDR [MTU]       eth0 = ADDR/32, gateway 169.254.0.1
 #     container_bare NODE NAME ADDR            the same, but nothing is in it yet
@@ -742,6 +744,22 @@ node_memory()
 nodes_kernel_memory()
 {
     awk '$1 == "Slab:" || $1 == "Percpu:" { n += $2 } END { print n }' /proc/meminfo
+}
+
+# (Open vSwitch's tests set $ASAN_OPTIONS in every build.)
+nodes_address_sanitizer()
+{
+    grep -q __asan_init "$(command -v ovs-vswitchd)"
+}
+
+# AddressSanitizer keeps 256 MB, and what it needs for them.
+nodes_memory_kept()
+{
+    if nodes_address_sanitizer; then
+        echo 300000
+    else
+        echo 0
+    fi
 }
 
 # One a line: DIRECTION carried|dropped NAME NUMBER, DIRECTION being "sent" or
